@@ -1,0 +1,138 @@
+"""GSM8K (Cobbe et al. 2021, arXiv 2110.14168): grade-school word problems, from the hub or from local files.
+
+A row of the data ends its solution with `#### <number>` and carries calculator notes: `48/2 = <<48/2=24>>24`. The notes
+are cut out and the number is the gold.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from rewards.numbers import gold_number
+from rlvr_recipes.recipe import Row, UserError, nearest
+
+HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
+VALIDATION_ROWS = 512  # the last rows of train, whatever the seed
+SPLITS = ("train", "validation", "test")
+_FORMATS = (".jsonl", ".parquet", ".csv")
+_NOTE = re.compile(r"<<[^<>]*>>")
+
+
+def clean_solution(solution: str) -> str:
+    """A solution without its calculator notes.
+
+    >>> clean_solution("48/2 = <<48/2=24>>24 clips\\n#### 24")
+    '48/2 = 24 clips\\n#### 24'
+    """
+    return _NOTE.sub("", solution)
+
+
+def row(question: object, answer: object, place: str) -> Row:
+    """One cleaned row: `question`, `solution`, and `answer`, the gold number as it is written.
+
+    Raises:
+        UserError: an empty question, no `####`, or a gold that is not a number, with its place.
+
+    >>> row("2 + 2?", "2 + 2 = <<2+2=4>>4\\n#### 4", "my.jsonl, line 1")
+    {'question': '2 + 2?', 'solution': '2 + 2 = 4\\n#### 4', 'answer': '4'}
+    """
+    if not isinstance(question, str) or not question.strip():
+        raise UserError(f"{place}: the question is empty")
+    if not isinstance(answer, str) or answer.count("####") != 1:
+        raise UserError(f"{place}: the answer must hold one '####' with the final number after it")
+    gold = answer.partition("####")[2].strip()
+    try:
+        gold_number(gold)
+    except ValueError as error:
+        raise UserError(f"{place}: {error}") from error
+    return {"question": question.strip(), "solution": clean_solution(answer).strip(), "answer": gold}
+
+
+def _records(file: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    """Each record of a jsonl, csv or parquet file with its place in it."""
+    if file.suffix == ".parquet":
+        import pyarrow
+        import pyarrow.parquet
+
+        try:
+            table = pyarrow.parquet.read_table(file)
+        except pyarrow.ArrowInvalid as error:
+            raise UserError(f"{file}: not a parquet file: {error}") from error
+        for number, record in enumerate(table.to_pylist(), 1):
+            yield f"{file}, row {number}", record
+        return
+    try:
+        with file.open(encoding="utf-8", newline="" if file.suffix == ".csv" else None) as lines:
+            if file.suffix == ".csv":
+                reader = csv.DictReader(lines)
+                for record in reader:
+                    yield f"{file}, line {reader.line_num}", dict(record)
+                return
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                place = f"{file}, line {number}"
+                try:
+                    record = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise UserError(f"{place}: not JSON: {error}") from error
+                if not isinstance(record, dict):
+                    raise UserError(f"{place}: a row must be a JSON object with question and answer")
+                yield place, record
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 text: {error}") from error
+
+
+def _file(folder: Path, stem: str) -> Path:
+    """The one file of a split in a folder: `train.jsonl`, or `train-00000-of-00001.parquet` as the hub names it."""
+    if not folder.is_dir():
+        raise UserError(f"--dataset_path {folder} is not a folder")
+    found = [f for f in sorted(folder.iterdir()) if f.suffix in _FORMATS and re.split(r"[-.]", f.name)[0] == stem]
+    if len(found) != 1:
+        what = "has no" if not found else f"has {len(found)} files for"
+        raise UserError(f"{folder} {what} {stem}; give it one {stem}.jsonl, {stem}.parquet or {stem}.csv")
+    return found[0]
+
+
+def _from_hub(stem: str) -> Iterator[tuple[str, dict[str, object]]]:
+    import datasets
+
+    try:
+        data = datasets.load_dataset(HUB_ID, HUB_CONFIG, split=stem)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"{HUB_ID} could not be loaded from the hub ({error}); "
+            f"without a network give --dataset_path DIR with train and test as jsonl, parquet or csv"
+        ) from error
+    for number, record in enumerate(data, 1):
+        yield f"{HUB_ID} {stem}, row {number}", dict(record)
+
+
+def rows(split: str, dataset_path: str | None = None) -> list[Row]:
+    """The cleaned rows of a split. "validation" is the last 512 rows of the train file, and "train" is all before them.
+
+    Args:
+        split: "train", "validation" or "test".
+        dataset_path: a folder with a train and a test file; None takes openai/gsm8k from the hub.
+
+    Raises:
+        UserError: a file that is missing or broken, or a bad row, with its place.
+    """
+    if split not in SPLITS:
+        raise UserError(f"GSM8K has no split {split}{nearest(split, SPLITS)} Known: {', '.join(SPLITS)}")
+    stem = "test" if split == "test" else "train"
+    records = _from_hub(stem) if dataset_path is None else _records(_file(Path(dataset_path), stem))
+    made: list[Row] = []
+    for place, record in records:
+        if missing := {"question", "answer"} - record.keys():
+            raise UserError(f"{place}: no column {' and '.join(sorted(missing))}; found {', '.join(map(str, record))}")
+        made.append(row(record["question"], record["answer"], place))
+    if stem == "test":
+        return made
+    if len(made) <= VALIDATION_ROWS:
+        raise UserError(
+            f"train has {len(made)} rows, of which the last {VALIDATION_ROWS} are held out for validation: none is left"
+        )
+    return made[-VALIDATION_ROWS:] if split == "validation" else made[:-VALIDATION_ROWS]

@@ -1,0 +1,185 @@
+"""What a recipe file declares, and how a command finds one."""
+
+import difflib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import recipes
+
+Row: TypeAlias = dict[str, Any]
+Exemplar: TypeAlias = tuple[str, str]  # question, solution
+Prompt: TypeAlias = str | list[dict[str, str]]
+Reward: TypeAlias = Callable[..., list[float | None]]
+
+
+class UserError(Exception):
+    """A mistake in what the user gave; every command prints it without a traceback and exits with 2."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` for a misspelt name, or nothing where no known name is near.
+
+    >>> nearest("lerning_rate", ["learning_rate", "max_steps"])
+    '; did you mean learning_rate?'
+    """
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One completion with the pay it must get: `Case("#### 18", answer="18", correct_number=1.0)`.
+
+    A keyword that names a reward of the recipe is the pay expected of it; every other one is a column of the row.
+    """
+
+    completion: str
+    fields: dict[str, Any]
+
+    def __init__(self, completion: str, **fields: Any) -> None:
+        object.__setattr__(self, "completion", completion)
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A task: its data, its prompt, its rewards and what differs from our training defaults.
+
+    Args:
+        model: hub id or folder of the policy to start from.
+        rows: `rows(split)`, or `rows(split, dataset_path)` where local files can stand in for the hub: the rows of
+            "train", "validation" or "test", each a dict with what the prompt and the rewards read.
+        prompt: `prompt(row, exemplars)` gives the text or the messages the policy sees.
+        rewards: reward function -> weight. The first decides accuracy, in training and in evaluation.
+        exemplars: all (question, solution) pairs there are for the few-shot prompt.
+        shots: how many of them the prompt shows.
+        stop: a completion ends where the policy writes one of these; for a base model, which knows no end of turn.
+        eval_split: the split that is scored before and after training.
+        config: fields of TRL's GRPOConfig and ModelConfig, under TRL's names, that differ from `config.DEFAULTS`.
+        cases: completions with the pay they must get, checked before every run.
+    """
+
+    model: str
+    rows: Callable[..., Sequence[Row]]
+    prompt: Callable[[Row, Sequence[Exemplar]], Prompt]
+    rewards: Mapping[Reward, float]
+    exemplars: Sequence[Exemplar] = ()
+    shots: int = 0
+    stop: tuple[str, ...] = ()
+    eval_split: str = "test"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    cases: Sequence[Case] = ()
+    name: str = ""
+    path: Path = Path()
+
+    def __post_init__(self) -> None:
+        if not self.rewards:
+            raise UserError("rewards is empty: a recipe needs at least one reward, the first decides accuracy")
+        names = [reward.__name__ for reward in self.rewards]
+        if len(set(names)) < len(names):
+            raise UserError(f"two rewards have one name, TRL would merge them: {', '.join(names)}; rename one")
+        if isinstance(self.stop, str) or "" in self.stop:
+            raise UserError('stop is a tuple of non-empty texts, such as ("\\n\\n",)')
+        self.exemplars_shown(self.shots)
+
+    def exemplars_shown(self, shots: int) -> Sequence[Exemplar]:
+        """The first `shots` exemplars; more than there are, or fewer than none, is a `UserError`."""
+        if not 0 <= shots <= len(self.exemplars):
+            raise UserError(f"shots is {shots}, but there are {len(self.exemplars)} exemplars; take 0 to that many")
+        return self.exemplars[:shots]
+
+    def rows_of(self, split: str, dataset_path: str | None = None) -> Sequence[Row]:
+        """The rows of a split. A `dataset_path` for a recipe that makes its own rows is a `UserError`."""
+        if dataset_path is None:
+            return self.rows(split)
+        if "dataset_path" not in inspect.signature(self.rows).parameters:
+            raise UserError(f"recipe {self.name} makes its own rows and reads no files; leave out --dataset_path")
+        return self.rows(split, dataset_path=dataset_path)
+
+    def check_cases(self) -> None:
+        """Scores every case; a `UserError` names the first whose pay is not the expected one."""
+        rewards = {reward.__name__: reward for reward in self.rewards}
+        for number, case in enumerate(self.cases, 1):
+            columns = {name: [value] for name, value in case.fields.items() if name not in rewards}
+            for name in case.fields.keys() & rewards.keys():
+                (paid,) = rewards[name](completions=[case.completion], **columns)
+                if paid != case.fields[name]:
+                    raise UserError(
+                        f"recipe {self.name}, case {number}: {name} pays {paid}, the case says {case.fields[name]}, "
+                        f"for {case.completion!r}"
+                    )
+
+    def check_rows(self, rows: Sequence[Row], split: str) -> None:
+        """Lets every reward read every row once, so that a bad gold or a missing column shows before a model loads."""
+        if len(rows) == 0:
+            raise UserError(f"the {split} split of recipe {self.name} is empty")
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        for reward in self.rewards:
+            parameters = inspect.signature(reward).parameters.values()
+            needed = {p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD}
+            if missing := needed - columns.keys() - {"completions", "prompts", "completion_ids"}:
+                raise UserError(
+                    f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; "
+                    f"the rows of recipe {self.name} have {', '.join(columns)}"
+                )
+            completions, prompts = [""] * len(rows), [""] * len(rows)
+            try:
+                paid = reward(completions=completions, prompts=prompts, completion_ids=[[]] * len(rows), **columns)
+            except ValueError as error:
+                raise UserError(f"{split} rows of recipe {self.name}: {error}") from error
+            if len(paid) != len(rows):
+                raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {len(rows)} completions")
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The file of a recipe: a path as it is, a name in `./recipes` or among the recipes that came with the package."""
+    path = Path(name_or_path)
+    if path.suffix == ".py" or len(path.parts) > 1:
+        if not path.is_file():
+            raise UserError(f"there is no recipe file {path}")
+        return path.resolve()
+    folders = [Path("recipes"), *map(Path, recipes.__path__)]
+    for folder in folders:
+        if (folder / f"{name_or_path}.py").is_file():
+            return (folder / f"{name_or_path}.py").resolve()
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.py") if file.stem != "__init__"})
+    raise UserError(f"there is no recipe {name_or_path}{nearest(name_or_path, known)} Known: {', '.join(known)}")
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """The `RECIPE` of a recipe file, given by name or path; the file name is the recipe's name.
+
+    Raises:
+        UserError: no such file, a syntax error in it, or no `RECIPE`.
+    """
+    path = find_recipe(name_or_path)
+    name = path.stem if path.name != "recipe.py" else path.parents[1].name  # a run folder's copy
+    module_name = f"rlvr_recipe_{name}"  # not the bare name: a recipe called code.py must not hide Python's own
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # so that a reward defined in the recipe pickles
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # a recipe may have helper modules beside it
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UserError(f"{error.filename}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except TypeError as error:
+        if "Recipe.__init__()" not in str(error):
+            raise
+        raise UserError(f"{path}: {str(error).replace('Recipe.__init__() ', '')} (see rlvr_recipes.Recipe)") from error
+    recipe = vars(module).get("RECIPE")
+    if not isinstance(recipe, Recipe):
+        raise UserError(f"{path} has no RECIPE = Recipe(...) at its end")
+    object.__setattr__(recipe, "name", name)
+    object.__setattr__(recipe, "path", path)
+    return recipe
