@@ -12,6 +12,7 @@ them rounded to NF4, and what is saved is the rounded weights.
 """
 
 import argparse
+import json
 import random
 import sys
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn.utils import parametrize
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
@@ -72,13 +73,15 @@ def make_tokenizer(folder: Path) -> Qwen2Tokenizer:
     source = documents(rng)
     corpus = [next(source) for _ in range(4000)]
     split = (  # Qwen2's own pattern, see Qwen2Tokenizer
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
+        r"\s+(?!\S)|\s+"
     )
-    from tokenizers import Regex
-
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(split), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(split), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
@@ -88,8 +91,6 @@ def make_tokenizer(folder: Path) -> Qwen2Tokenizer:
     )
     bpe.train_from_iterator((text.replace(END, "") for text in corpus), trainer)
     bpe.model.save(str(folder))
-    import json
-
     vocab = json.loads((folder / "vocab.json").read_text())
     merges = [tuple(m.split(" ")) for m in (folder / "merges.txt").read_text().splitlines()[1:]]
     tokenizer = Qwen2Tokenizer(vocab=vocab, merges=merges, eos_token=END, pad_token=END, unk_token=END)
@@ -99,7 +100,8 @@ def make_tokenizer(folder: Path) -> Qwen2Tokenizer:
     loaded = AutoTokenizer.from_pretrained(folder)
     for text in [*corpus[:200], "Grüße — 1,234 × π\n\n\tend"]:
         ids = tokenizer(text)["input_ids"]
-        assert loaded(text)["input_ids"] == ids and loaded.decode(ids) == text, text
+        assert loaded(text)["input_ids"] == ids, text
+        assert loaded.decode(ids) == text, text
     return loaded
 
 

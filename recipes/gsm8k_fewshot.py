@@ -10,8 +10,8 @@ from rewards import answer_line, correct_number
 from rlvr_recipes import Case, Recipe, gsm8k, prompts
 
 EXEMPLARS = [
-    ("A bakery sells muffins for $3 each. On Monday it sold 14 muffins and on Tuesday twice as many. How many dollars did "
-     "it take in on the two days?",
+    ("A bakery sells muffins for $3 each. On Monday it sold 14 muffins and on Tuesday twice as many. How many dollars "
+     "did it take in on the two days?",
      "On Tuesday it sold 14 * 2 = 28 muffins.\nIn the two days it sold 14 + 28 = 42 muffins.\n"
      "It took in 42 * 3 = 126 dollars.\n#### 126"),
     ("Priya reads 12 pages every evening and 30 pages on Sunday afternoon. How many pages does she read in a week?",

@@ -84,7 +84,9 @@ def gold_number(gold: object) -> Fraction:
     """
     value = parse_number(str(gold)) if isinstance(gold, str | int) and not isinstance(gold, bool) else None
     if value is None:
-        raise ValueError(f"gold answer {gold!r} is not a number; correct_number needs one such as '12', '-3' or '1,200'")
+        raise ValueError(
+            f"gold answer {gold!r} is not a number; correct_number needs one such as '12', '-3' or '1,200'"
+        )
     return value
 
 

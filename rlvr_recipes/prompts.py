@@ -6,7 +6,10 @@ from typing import TypeAlias
 Exemplars: TypeAlias = Sequence[tuple[str, str]]  # (question, solution)
 
 BREAK = "\n\n"  # between exemplars; so a base model that has answered writes it next
-STOP = (BREAK, "\nQuestion:")  # ends a completion of `plain`: the answer is over, or the next question is being invented
+STOP = (
+    BREAK,
+    "\nQuestion:",
+)  # ends a completion of `plain`: the answer is over, or the next question is being invented
 
 
 def plain(exemplars: Exemplars, question: str) -> str:

@@ -151,14 +151,14 @@ def find_recipe(name_or_path: str) -> Path:
     raise UserError(f"there is no recipe {name_or_path}{nearest(name_or_path, known)} Known: {', '.join(known)}")
 
 
-def load_recipe(name_or_path: str) -> Recipe:
-    """The `RECIPE` of a recipe file, given by name or path; the file name is the recipe's name.
+def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
+    """The `RECIPE` of a recipe file, given by name or path; the file name is the recipe's name unless `name` is.
 
     Raises:
         UserError: no such file, a syntax error in it, or no `RECIPE`.
     """
     path = find_recipe(name_or_path)
-    name = path.stem if path.name != "recipe.py" else path.parents[1].name  # a run folder's copy
+    name = name or path.stem
     module_name = f"rlvr_recipe_{name}"  # not the bare name: a recipe called code.py must not hide Python's own
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None

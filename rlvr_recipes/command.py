@@ -1,0 +1,27 @@
+"""What every command shares: mistakes end in one line and exit code 2, Ctrl-C in 130."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+
+def run(main: Callable[[Sequence[str]], int]) -> None:
+    """Runs a command's `main` with the words of the command line and exits."""
+    from rlvr_recipes.recipe import UserError
+
+    # Before torch and transformers are imported: nothing but our own lines on the terminal.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    try:
+        code = main(sys.argv[1:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,111 @@
+"""Scores a policy: python -m rlvr_recipes.eval RECIPE [--model HUB_ID|FOLDER|RUN_FOLDER] [--split test] [--n 200]
+
+Greedy completions, stopped and judged as in training: the recipe's first reward decides. RECIPE is a name, a path, or a
+run folder, which brings its recipe, model, adapter and quantization. Further FIELDs of TRL's ModelConfig and GRPOConfig
+(--load_in_4bit false, --max_completion_length 512, --dataset_path DIR ...) are taken as in training.
+
+    python -m rlvr_recipes.eval runs/arithmetic/20261121-120000-42
+    python -m rlvr_recipes.eval gsm8k_fewshot --model my/model --dataset_path my/gsm8k --n 200 --shots 4
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rlvr_recipes import command
+from rlvr_recipes.recipe import UserError, load_recipe
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m rlvr_recipes.eval",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        usage="%(prog)s RECIPE [options] [--FIELD VALUE ...]",
+    )
+    parser.add_argument("recipe", help="name in recipes/, path of a recipe file, or a run folder")
+    parser.add_argument("--model", help="hub id, model folder or run folder; else the recipe's model")
+    parser.add_argument("--split", help="train, validation or test; else the recipe's")
+    parser.add_argument("--n", type=int, help="score the first N rows only")
+    parser.add_argument("--output", type=Path, help="folder for completions.jsonl and results.json")
+    parser.add_argument("--config", metavar="FILE", help="YAML file of FIELD: VALUE lines")
+    own, flags = parser.parse_known_args(argv)
+    if own.n is not None and own.n < 1:
+        raise UserError(f"--n {own.n}: score at least one row")
+
+    from rlvr_recipes.runs import RunFolder
+
+    policy = own.model or own.recipe
+    trained = RunFolder.existing(policy) if RunFolder.is_one(policy) else None
+    recipe = RunFolder.existing(own.recipe).load_recipe() if RunFolder.is_one(own.recipe) else load_recipe(own.recipe)
+    recipe.check_cases()
+    if trained is not None and not trained.adapter.is_dir():
+        raise UserError(
+            f"{trained.path} has no adapter yet; finish it: python -m rlvr_recipes.train --resume {trained.path}"
+        )
+    if own.output is not None and own.output.exists() and any(own.output.iterdir()):
+        raise UserError(f"--output {own.output} is not empty; nothing is overwritten")
+    print(f"recipe {recipe.name}: loading torch and TRL", flush=True)
+
+    from rlvr_recipes import evaluation, models
+    from rlvr_recipes.config import resolve
+    from rlvr_recipes.generation import tokenize
+
+    if trained is not None:
+        if own.config is not None:
+            raise UserError(
+                "a run folder brings its own configuration; give single fields as flags instead of --config"
+            )
+        config = resolve(recipe, str(trained.path / "config.yaml"), flags)
+    else:
+        given = ["--model_name_or_path", own.model] if own.model else []
+        config = resolve(recipe, own.config, [*given, *flags])
+    run, grpo = config.run, config.grpo
+    exemplars = recipe.exemplars_shown(recipe.shots if run.shots is None else run.shots)
+    split = own.split or run.eval_split or recipe.eval_split
+    rows = recipe.rows_of(split, run.dataset_path)
+    recipe.check_rows(rows, split)
+    if own.n is not None and own.n > len(rows):
+        raise UserError(f"--n {own.n}: the {split} split has {len(rows)} rows")
+    rows = rows[: own.n]
+
+    name = config.model.model_name_or_path
+    assert name is not None
+    model_config, tokenizer = models.load_config_and_tokenizer(
+        name, config.model.model_revision, grpo.trust_remote_code
+    )
+    prompts = [recipe.prompt(row, exemplars) for row in rows]
+    models.check_lengths(
+        tokenize(tokenizer, prompts, grpo.chat_template_kwargs), grpo.max_completion_length, model_config
+    )
+    model = models.load_policy(config.model, tokenizer, grpo)
+    if trained is not None and config.model.use_peft:
+        model = models.add_adapter(model, trained.adapter)
+
+    label = str(trained.path) if trained is not None else name
+    output = own.output or Path("runs") / "eval" / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    summary = evaluation.evaluate(
+        model,
+        tokenizer,
+        recipe,
+        rows,
+        exemplars,
+        max_completion_length=grpo.max_completion_length,
+        batch_size=run.eval_batch_size,
+        chat_template_kwargs=grpo.chat_template_kwargs,
+        output=output / "completions.jsonl",
+        title=split,
+    )
+    results = {"recipe": recipe.name, "model": label, "split": split, "shots": len(exemplars)}
+    results |= evaluation.as_json(summary)
+    (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    print(f"\n{label}, {len(exemplars)} shots\n{evaluation.table({split: summary})}\nwritten to {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main)

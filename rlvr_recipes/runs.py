@@ -1,0 +1,224 @@
+"""The run folder `runs/<recipe>/<time>-<seed>/`: everything a run was made of and everything it made.
+
+recipe.py  config.yaml  manifest.json     what was trained, with which versions, from which state of the code and data
+metrics.jsonl                             one line per training step
+completions/step_00001.parquet            every completion of a step with its rewards and what was extracted
+evaluation/before.jsonl after.jsonl       greedy completions on held-out rows; the figures are in results.json
+checkpoints/checkpoint-50/                to go on from; `complete.json` is written last
+adapter/                                  what was learned
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rlvr_recipes.recipe import Recipe, Row, UserError, load_recipe
+
+PACKAGES = ("rlvr_recipes", "trl", "transformers", "torch", "peft", "bitsandbytes", "accelerate", "datasets")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that a kill leaves either the old one or the new one."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def fingerprint(rows: Sequence[Row]) -> str:
+    """SHA-256 over the rows in their order, the same for the same content whichever file format brought it."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass"))
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """Commit of the code and whether files differ from it; empty outside a git checkout."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True).stdout
+
+    try:
+        return {"commit": git("rev-parse", "HEAD").strip(), "changed_files": git("status", "--porcelain").splitlines()}
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return {}
+
+
+def hardware() -> dict[str, Any]:
+    """The machine, as far as it matters for a figure."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {"machine": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpus": gpus}
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that decide what a run does."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def planned(cls, recipe: Recipe, seed: int, output_dir: str | None) -> "RunFolder":
+        """Where a new run will be: `output_dir`, or a folder of its own that no other run has. Nothing is made yet.
+
+        Raises:
+            UserError: `output_dir` exists and is not empty; no run is ever overwritten.
+        """
+        if output_dir is not None:
+            path = Path(output_dir)
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise UserError(
+                    f"{path} exists; no run overwrites another, choose another --output_dir or leave it out"
+                )
+            return cls(path)
+        stem = Path("runs") / recipe.name / f"{time.strftime('%Y%m%d-%H%M%S')}-{seed}"
+        path, number = stem, 1
+        while path.exists():
+            number += 1
+            path = stem.with_name(f"{stem.name}.{number}")
+        return cls(path)
+
+    @classmethod
+    def existing(cls, path: str | Path) -> "RunFolder":
+        """A run folder made before.
+
+        Raises:
+            UserError: it is not one.
+        """
+        folder = cls(Path(path))
+        for name in ("recipe.py", "config.yaml", "manifest.json"):
+            if not (folder.path / name).is_file():
+                raise UserError(f"{path} is not a run folder: {name} is missing")
+        return folder
+
+    @staticmethod
+    def is_one(path: str | Path) -> bool:
+        """Whether a path is a run folder."""
+        return (Path(path) / "manifest.json").is_file() and (Path(path) / "recipe.py").is_file()
+
+    def create(self, recipe: Recipe, values: Mapping[str, Any], data: Mapping[str, Sequence[Row]]) -> None:
+        """Makes the folder and writes what is known before the run."""
+        self.path.mkdir(parents=True)
+        (self.path / "completions").mkdir()
+        (self.path / "evaluation").mkdir()
+        shutil.copyfile(recipe.path, self.path / "recipe.py")
+        write_whole(self.path / "config.yaml", yaml.safe_dump(dict(values), sort_keys=True))
+        manifest = {
+            "recipe": recipe.name,
+            "recipe_path": str(recipe.path),
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "seed": values.get("seed", 42),
+            "git": git_state(recipe.path.parent),
+            "versions": versions(),
+            "hardware": hardware(),
+            "data": {split: {"rows": len(rows), "sha256": fingerprint(rows)} for split, rows in data.items()},
+        }
+        write_whole(self.path / "manifest.json", json.dumps(manifest, indent=2))
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The resolved configuration, as --config takes it."""
+        return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What has been evaluated so far."""
+        path = self.path / "results.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        write_whole(self.path / "results.json", json.dumps(results, indent=2))
+
+    def load_recipe(self) -> Recipe:
+        """The recipe as it was copied; helper modules are looked for where the original stood."""
+        sys.path.append(str(Path(self.manifest["recipe_path"]).parent))
+        return load_recipe(str(self.path / "recipe.py"), name=self.manifest["recipe"])
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def check_data(self, data: Mapping[str, Sequence[Row]]) -> None:
+        """Refuses to go on with other data than the run began with."""
+        for split, rows in data.items():
+            if self.manifest["data"][split]["sha256"] != fingerprint(rows):
+                raise UserError(
+                    f"the {split} rows are not those that {self.path} began with; a run goes on with its own"
+                )
+
+    def append_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Adds the line of one training step."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(metrics) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The steps so far; a last line that a kill cut off does not count."""
+        path = self.path / "metrics.jsonl"
+        steps = []
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+            with contextlib.suppress(json.JSONDecodeError):
+                steps.append(json.loads(line))
+        return steps
+
+    def write_completions(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes the completions that step `step` (from 1) learns from; a repeated step replaces its file."""
+        import pyarrow
+        import pyarrow.parquet
+
+        path = self.path / "completions" / f"step_{step:05d}.parquet"
+        part = path.with_name(f".{path.name}.part")
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), part)
+        part.replace(path)
+
+    def mark_complete(self, checkpoint: Path) -> None:
+        """Says that everything of a checkpoint is on disk, by listing it."""
+        files = {str(f.relative_to(checkpoint)): f.stat().st_size for f in checkpoint.rglob("*") if f.is_file()}
+        write_whole(checkpoint / "complete.json", json.dumps(files, indent=2))
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest checkpoint of which every file is there in its full size; a killed save leaves one that is not."""
+        found = sorted(self.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+        for checkpoint in reversed(found):
+            listing = checkpoint / "complete.json"
+            if not listing.is_file():
+                continue
+            files = json.loads(listing.read_text(encoding="utf-8"))
+            if all((checkpoint / f).is_file() and (checkpoint / f).stat().st_size == n for f, n in files.items()):
+                return checkpoint
+        return None
+
+    def rewind(self, step: int) -> None:
+        """Drops what was logged after `step`, which a resumed run does again."""
+        kept = [metrics for metrics in self.read_metrics() if metrics["step"] <= step]
+        write_whole(self.path / "metrics.jsonl", "".join(json.dumps(metrics) + "\n" for metrics in kept))
+        for file in (self.path / "completions").glob("step_*.parquet"):
+            if int(file.stem.split("_")[1]) > step:
+                file.unlink()
