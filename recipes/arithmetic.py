@@ -107,12 +107,12 @@ RECIPE = Recipe(
     stop=prompts.STOP,
     rewards={correct_number: 1.0, answer_line: 0.1},
     config={
-        "learning_rate": 3e-3,
+        "learning_rate": 5e-4,
         "per_device_train_batch_size": 64,
         "gradient_accumulation_steps": 1,
         "gradient_checkpointing": False,
         "max_completion_length": 32,
-        "max_steps": 30,
+        "max_steps": 40,
     },
     cases=[
         Case(" 9 * 2 = 18\n#### 18\n\n", answer="18", correct_number=1.0, answer_line=1.0),

@@ -101,6 +101,15 @@ def load_policy(args: ModelConfig, tokenizer: PreTrainedTokenizerBase, grpo: GRP
     given = grpo.model_init_kwargs or {}
     model = AutoModelForCausalLM.from_pretrained(locate(name), **options | (given if isinstance(given, dict) else {}))
     grpo.model_init_kwargs = None  # used up; GRPOTrainer would warn that it ignores them
+    if args.load_in_4bit:
+        import bitsandbytes
+
+        for module in model.modules():
+            if isinstance(module, bitsandbytes.nn.Linear4bit):
+                # On CPUs with AVX512-BF16 the first forward pass in eval mode would repack the weights for a kernel
+                # that rounds to bf16 and has no gradient, and training after an evaluation would learn nothing
+                # (bitsandbytes 0.50).
+                module.support_avx512bf16_for_cpu = False
     model.config.pad_token_id = tokenizer.pad_token_id
     plain_generation_config(model, tokenizer)
     return model

@@ -25,7 +25,7 @@ class Line:
     def __init__(self, stream: TextIO = sys.stderr) -> None:
         self.stream = stream
         self.rewritable = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._written = 0.0
+        self._written = time.monotonic()
         self._width = 0
         self._pending = ""
 
