@@ -17,6 +17,7 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
@@ -67,7 +68,7 @@ def documents(rng: random.Random):
         yield drill(rng) if rng.random() < DRILL else homework(rng)
 
 
-def make_tokenizer(folder: Path) -> Qwen2Tokenizer:
+def make_tokenizer(folder: Path) -> Any:
     """Byte-level BPE with Qwen2's splitting (each digit alone), so that transformers loads it back unchanged."""
     rng = random.Random(SEED)
     source = documents(rng)
@@ -92,7 +93,7 @@ def make_tokenizer(folder: Path) -> Qwen2Tokenizer:
     bpe.train_from_iterator((text.replace(END, "") for text in corpus), trainer)
     bpe.model.save(str(folder))
     vocab = json.loads((folder / "vocab.json").read_text())
-    merges = [tuple(m.split(" ")) for m in (folder / "merges.txt").read_text().splitlines()[1:]]
+    merges: Any = [tuple(m.split(" ")) for m in (folder / "merges.txt").read_text().splitlines()[1:]]
     tokenizer = Qwen2Tokenizer(vocab=vocab, merges=merges, eos_token=END, pad_token=END, unk_token=END)
     tokenizer.save_pretrained(folder)
     for name in ("vocab.json", "merges.txt"):
@@ -166,7 +167,7 @@ def main() -> None:
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.to(torch.bfloat16).save_pretrained(args.output)
+    model.bfloat16().save_pretrained(args.output)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ RECIPE = Recipe(
         "gradient_checkpointing": False,
         "max_completion_length": 32,
         "max_steps": 40,
+        "save_steps": 10,
     },
     cases=[
         Case(" 9 * 2 = 18\n#### 18\n\n", answer="18", correct_number=1.0, answer_line=1.0),

@@ -1,5 +1,6 @@
 """What every command shares: mistakes end in one line and exit code 2, Ctrl-C in 130."""
 
+import logging
 import os
 import sys
 import warnings
@@ -16,6 +17,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
     warnings.filterwarnings("ignore", category=FutureWarning)
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)  # a faster kernel it could download
     try:
         code = main(sys.argv[1:])
     except UserError as error:

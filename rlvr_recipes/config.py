@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 import yaml
 from trl import GRPOConfig, ModelConfig, TrlParser
 
-from rlvr_recipes.models import device_defaults
 from rlvr_recipes.recipe import Recipe, UserError, nearest
 
 # What differs from TRL's defaults in every recipe: QLoRA on one GPU.
@@ -60,6 +60,17 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
+def device_defaults() -> dict[str, Any]:
+    """Precision for the device at hand, as fields of GRPOConfig and ModelConfig.
+
+    bfloat16 where the GPU has it, float16 where it has not (T4, V100), float32 on a CPU.
+    """
+    if not torch.cuda.is_available():
+        return {"dtype": "float32", "bf16": False, "fp16": False, "use_cpu": True}
+    bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    return {"dtype": "bfloat16" if bf16 else "float16", "bf16": bf16, "fp16": not bf16, "use_cpu": False}
+
+
 @dataclass
 class RunConfig:
     """What this project adds to TRL's own fields."""
@@ -84,12 +95,29 @@ class Config:
     output_dir: str | None  # where the user wants the run folder
     values: dict[str, Any]  # every field that was set to something, by name; written to config.yaml
 
+    @property
+    def max_completion_length(self) -> int:
+        assert self.grpo.max_completion_length is not None
+        return self.grpo.max_completion_length
+
+    @property
+    def chat_template_kwargs(self) -> dict[str, Any]:
+        given = self.grpo.chat_template_kwargs or {}
+        assert isinstance(given, dict)
+        return given
+
+    @property
+    def model_name(self) -> str:
+        assert self.model.model_name_or_path is not None
+        return self.model.model_name_or_path
+
 
 class _Parser(TrlParser):
     """TRL's parser, whose complaints become a `UserError` and which takes no abbreviations."""
 
     def __init__(self) -> None:
-        super().__init__([RunConfig, GRPOConfig, ModelConfig], allow_abbrev=False, add_help=False)
+        kinds: Any = [RunConfig, GRPOConfig, ModelConfig]
+        super().__init__(kinds, allow_abbrev=False, add_help=False)
 
     def error(self, message: str) -> NoReturn:
         if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
@@ -208,7 +236,7 @@ def describe_fields() -> str:
 def check_batches(values: Mapping[str, Any]) -> None:
     """Batch sizes in words, before TRL's own checks say it in terms of a derived number."""
     for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "max_completion_length", "save_steps"):
-        if values[name] <= 0:
+        if values[name] is None or values[name] <= 0:
             raise UserError(f"{name} is {values[name]}; it must be at least 1")
     group = values["num_generations"]
     if group < 2:
@@ -259,6 +287,7 @@ def check(run: RunConfig, grpo: GRPOConfig, model: ModelConfig) -> None:
 def check_train_rows(rows: int, grpo: GRPOConfig) -> None:
     """A data set smaller than one generation batch would give TRL nothing to train on, and a bare IndexError."""
     assert grpo.generation_batch_size is not None
+    assert grpo.num_generations is not None
     prompts = grpo.generation_batch_size // grpo.num_generations
     if rows < prompts:
         raise UserError(

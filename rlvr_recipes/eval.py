@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     else:
         given = ["--model_name_or_path", own.model] if own.model else []
         config = resolve(recipe, own.config, [*given, *flags])
-    run, grpo = config.run, config.grpo
+    run = config.run
     exemplars = recipe.exemplars_shown(recipe.shots if run.shots is None else run.shots)
     split = own.split or run.eval_split or recipe.eval_split
     rows = recipe.rows_of(split, run.dataset_path)
@@ -73,32 +73,17 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--n {own.n}: the {split} split has {len(rows)} rows")
     rows = rows[: own.n]
 
-    name = config.model.model_name_or_path
-    assert name is not None
-    model_config, tokenizer = models.load_config_and_tokenizer(
-        name, config.model.model_revision, grpo.trust_remote_code
-    )
-    prompts = [recipe.prompt(row, exemplars) for row in rows]
-    models.check_lengths(
-        tokenize(tokenizer, prompts, grpo.chat_template_kwargs), grpo.max_completion_length, model_config
-    )
-    model = models.load_policy(config.model, tokenizer, grpo)
+    model_config, tokenizer = models.load_tokenizer(config)
+    ids = tokenize(tokenizer, [recipe.prompt(row, exemplars) for row in rows], config.chat_template_kwargs)
+    models.check_lengths(ids, config.max_completion_length, model_config)
+    model = models.load_policy(config, tokenizer)
     if trained is not None and config.model.use_peft:
         model = models.add_adapter(model, trained.adapter)
 
-    label = str(trained.path) if trained is not None else name
+    label = str(trained.path) if trained is not None else config.model_name
     output = own.output or Path("runs") / "eval" / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     summary = evaluation.evaluate(
-        model,
-        tokenizer,
-        recipe,
-        rows,
-        exemplars,
-        max_completion_length=grpo.max_completion_length,
-        batch_size=run.eval_batch_size,
-        chat_template_kwargs=grpo.chat_template_kwargs,
-        output=output / "completions.jsonl",
-        title=split,
+        model, tokenizer, recipe, rows, exemplars, config, output / "completions.jsonl", split
     )
     results = {"recipe": recipe.name, "model": label, "split": split, "shots": len(exemplars)}
     results |= evaluation.as_json(summary)

@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-from rlvr_recipes.generation import StopRule, generate_greedily, tokenize
+from rlvr_recipes.config import Config
+from rlvr_recipes.generation import Policy, StopRule, Tokenizer, generate_greedily, tokenize
 from rlvr_recipes.progress import Line, duration
 from rlvr_recipes.recipe import Exemplar, Recipe, Row
 
@@ -82,24 +81,22 @@ def score(recipe: Recipe, row: Row, prompt: Any, ids: list[int], text: str) -> d
 
 
 def evaluate(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    model: Policy,
+    tokenizer: Tokenizer,
     recipe: Recipe,
     rows: Sequence[Row],
     exemplars: Sequence[Exemplar],
-    *,
-    max_completion_length: int,
-    batch_size: int,
-    chat_template_kwargs: dict[str, Any] | None,
+    config: Config,
     output: Path,
     title: str,
 ) -> Summary:
     """Scores greedy completions of all rows and writes them to `output`, a jsonl file, in the order of the rows.
 
-    The file grows as completions come, so an evaluation that is cut short leaves what it had.
+    The file grows as completions come, so an evaluation that is cut short leaves what it had. `title` stands before the
+    progress.
     """
     prompts = [recipe.prompt(row, exemplars) for row in rows]
-    prompt_ids = tokenize(tokenizer, prompts, chat_template_kwargs)
+    prompt_ids = tokenize(tokenizer, prompts, config.chat_template_kwargs)
     stop = StopRule(tokenizer, recipe.stop)
     first = next(iter(recipe.rewards)).__name__
     scored: list[dict[str, Any]] = []
@@ -130,9 +127,9 @@ def evaluate(
             model,
             tokenizer,
             prompt_ids,
-            max_new_tokens=max_completion_length,
+            max_new_tokens=config.max_completion_length,
             stop=stop,
-            batch_size=batch_size,
+            batch_size=config.run.eval_batch_size,
             advance=advance,
         )
     line.close()

@@ -3,22 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
-from transformers import (
-    GenerationConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    StoppingCriteria,
-    StoppingCriteriaList,
-)
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from rlvr_recipes.recipe import Prompt
 
+# transformers annotates these two in ways that reject their everyday use.
+Tokenizer: TypeAlias = Any  # transformers.PreTrainedTokenizerBase
+Policy: TypeAlias = Any  # transformers.Policy, or a peft.PeftModel around one
+
 
 def tokenize(
-    tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Prompt], chat_template_kwargs: dict[str, Any] | None = None
+    tokenizer: Tokenizer, prompts: Sequence[Prompt], chat_template_kwargs: dict[str, Any] | None = None
 ) -> list[list[int]]:
     """Token ids of each prompt, as GRPOTrainer makes them: text as it is, messages through the chat template."""
     if isinstance(prompts[0], str):
@@ -36,7 +34,7 @@ class StopRule:
     the policy did not write, so no padding either.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> None:
+    def __init__(self, tokenizer: Tokenizer, texts: Sequence[str]) -> None:
         self.tokenizer = tokenizer
         self.texts = tuple(texts)
         self.longest = max((len(text) for text in texts), default=0)
@@ -65,7 +63,7 @@ class StopRule:
         return ids[: max(1, _first(complete, lambda k: len(self.text(ids[:k])) > kept) - 1)], True
 
     @contextmanager
-    def applied_to(self, model: PreTrainedModel) -> Iterator[None]:
+    def applied_to(self, model: Policy) -> Iterator[None]:
         """Lets every `model.generate` inside the block halt a row at its stop text."""
         if not self.texts:
             yield
@@ -95,7 +93,7 @@ class _AtStopText(StoppingCriteria):
         self.rule = rule
         self.prompt_length: int | None = None
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: Any) -> torch.BoolTensor:
+    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         if self.prompt_length is None:
             self.prompt_length = input_ids.shape[1] - 1
         newest = input_ids[:, -1].cpu()
@@ -108,10 +106,10 @@ class _AtStopText(StoppingCriteria):
             ].tolist()
             for row, ids in zip(candidates.tolist(), tail, strict=True):
                 halted[row] = self.rule._found(ids)
-        return halted.to(input_ids.device)  # pyright: ignore[reportReturnType]
+        return halted.to(input_ids.device)
 
 
-def end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def end_ids(model: Policy, tokenizer: Tokenizer) -> list[int]:
     """Every token that ends a completion: the tokenizer's end of sequence and those that the model declares."""
     declared = model.generation_config.eos_token_id if model.generation_config else None
     ids = [declared] if isinstance(declared, int) else list(declared or [])
@@ -120,7 +118,7 @@ def end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[
     return ids
 
 
-def plain_generation_config(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+def plain_generation_config(model: Policy, tokenizer: Tokenizer) -> None:
     """Leaves of a model's own generation config only which tokens end, begin and pad.
 
     `generate` fills what it is not told from there: Qwen2.5-Instruct would slip repetition_penalty=1.1 into greedy
@@ -132,8 +130,8 @@ def plain_generation_config(model: PreTrainedModel, tokenizer: PreTrainedTokeniz
 
 
 def generate_greedily(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    model: Policy,
+    tokenizer: Tokenizer,
     prompt_ids: Sequence[list[int]],
     *,
     max_new_tokens: int,

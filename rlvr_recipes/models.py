@@ -8,32 +8,15 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PretrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
-from trl import GRPOConfig, ModelConfig, get_quantization_config
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
+from trl import get_quantization_config
 
-from rlvr_recipes.generation import plain_generation_config
+from rlvr_recipes.config import Config
+from rlvr_recipes.generation import Policy, Tokenizer, plain_generation_config
 from rlvr_recipes.recipe import UserError
 
 PROJECT = Path(__file__).parents[1]
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-
-
-def device_defaults() -> dict[str, Any]:
-    """Precision for the device at hand, as fields of GRPOConfig and ModelConfig.
-
-    bfloat16 where the GPU has it, float16 where it has not (T4, V100), float32 on a CPU.
-    """
-    if not torch.cuda.is_available():
-        return {"dtype": "float32", "bf16": False, "fp16": False, "use_cpu": True}
-    bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    return {"dtype": "bfloat16" if bf16 else "float16", "bf16": bf16, "fp16": not bf16, "use_cpu": False}
 
 
 def locate(name: str) -> str:
@@ -52,44 +35,42 @@ def locate(name: str) -> str:
     return name
 
 
-def load_config_and_tokenizer(
-    name: str, revision: str | None = None, trust_remote_code: bool = False
-) -> tuple[PretrainedConfig, PreTrainedTokenizerBase]:
-    """The configuration and tokenizer of a policy, padded on the left, without its weights.
+def load_tokenizer(config: Config) -> tuple[PretrainedConfig, Tokenizer]:
+    """The configuration and tokenizer of a run's policy, padded on the left, without its weights.
 
     Raises:
-        UserError: the model cannot be had.
+        UserError: the model cannot be had, or cannot be trained as it is asked for.
     """
-    place = locate(name)
-    options: dict[str, Any] = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
+    args = config.model
+    if (args.load_in_4bit or args.load_in_8bit) and importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError("load_in_4bit needs bitsandbytes: pip install bitsandbytes, or --load_in_4bit false")
+    if (args.load_in_4bit or args.load_in_8bit) and not args.use_peft:
+        raise UserError("a quantized model can only be trained through an adapter: --use_peft true")
+    place = locate(config.model_name)
+    options: dict[str, Any] = {
+        "revision": args.model_revision,
+        "trust_remote_code": config.grpo.trust_remote_code,
+    }
     try:
-        config = AutoConfig.from_pretrained(place, **options)
+        model_config = AutoConfig.from_pretrained(place, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", truncation_side="left", **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"model {name} could not be loaded: {reason} Without a network give --model_name_or_path FOLDER."
+            f"model {config.model_name} could not be loaded: {reason} "
+            f"Without a network give a folder: --model_name_or_path FOLDER"
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return config, tokenizer
+    return model_config, tokenizer
 
 
-def check_quantization(args: ModelConfig) -> None:
-    """Refuses what cannot work before anything is loaded."""
-    if (args.load_in_4bit or args.load_in_8bit) and importlib.util.find_spec("bitsandbytes") is None:
-        raise UserError("load_in_4bit needs bitsandbytes: pip install bitsandbytes, or --load_in_4bit false")
-    if (args.load_in_4bit or args.load_in_8bit) and not args.use_peft:
-        raise UserError("a quantized model can only be trained through an adapter: add --use_peft true")
-
-
-def load_policy(args: ModelConfig, tokenizer: PreTrainedTokenizerBase, grpo: GRPOConfig) -> PreTrainedModel:
-    """The base model of a run, quantized as `args` say; on CUDA it goes to this process's GPU.
+def load_policy(config: Config, tokenizer: Tokenizer) -> Policy:
+    """The base model of a run, quantized as its configuration says; on CUDA it goes to this process's GPU.
 
     Its generation config is reduced to the tokens that end and pad, so that only our own settings steer sampling.
     """
-    name = args.model_name_or_path
-    assert name is not None
+    args, grpo = config.model, config.grpo
     options: dict[str, Any] = {
         "revision": args.model_revision,
         "trust_remote_code": grpo.trust_remote_code,
@@ -99,7 +80,9 @@ def load_policy(args: ModelConfig, tokenizer: PreTrainedTokenizerBase, grpo: GRP
         "device_map": {"": torch.cuda.current_device()} if torch.cuda.is_available() and not grpo.use_cpu else None,
     }
     given = grpo.model_init_kwargs or {}
-    model = AutoModelForCausalLM.from_pretrained(locate(name), **options | (given if isinstance(given, dict) else {}))
+    model = AutoModelForCausalLM.from_pretrained(
+        locate(config.model_name), **options | (given if isinstance(given, dict) else {})
+    )
     grpo.model_init_kwargs = None  # used up; GRPOTrainer would warn that it ignores them
     if args.load_in_4bit:
         import bitsandbytes
@@ -115,19 +98,14 @@ def load_policy(args: ModelConfig, tokenizer: PreTrainedTokenizerBase, grpo: GRP
     return model
 
 
-def add_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
+def add_adapter(model: Policy, folder: Path) -> PeftModel:
     """A trained adapter on its base, for inference."""
     return PeftModel.from_pretrained(model, folder)
 
 
-def context_length(config: PretrainedConfig) -> int | None:
-    """How many tokens, prompt and completion together, the model was made for; None when its config does not say."""
-    return config.get_text_config().to_dict().get("max_position_embeddings")
-
-
 def check_lengths(prompt_ids: Sequence[list[int]], max_completion_length: int, config: PretrainedConfig) -> None:
     """No prompt is ever cut, so one that leaves no room for its completion is a `UserError`, with what would fit."""
-    context = context_length(config)
+    context = config.get_text_config().to_dict().get("max_position_embeddings")
     longest = max(map(len, prompt_ids))
     if context is None or longest + max_completion_length <= context:
         return
@@ -137,5 +115,10 @@ def check_lengths(prompt_ids: Sequence[list[int]], max_completion_length: int, c
     raise UserError(
         f"the longest prompt has {longest} tokens; with max_completion_length {max_completion_length} that is {over} "
         f"more than the model's context of {context} ({too_long} of {len(prompt_ids)} prompts do not fit). "
-        f"Prompts are never cut: {cure}show fewer exemplars with --shots."
+        f"Prompts are never cut: {cure}show fewer exemplars with --shots"
     )
+
+
+def peak_memory() -> dict[str, float]:
+    """The most memory the GPU held so far, in GiB; empty on a CPU."""
+    return {"peak_gpu_gib": torch.cuda.max_memory_allocated() / 2**30} if torch.cuda.is_available() else {}

@@ -14,7 +14,7 @@ import recipes
 Row: TypeAlias = dict[str, Any]
 Exemplar: TypeAlias = tuple[str, str]  # question, solution
 Prompt: TypeAlias = str | list[dict[str, str]]
-Reward: TypeAlias = Callable[..., list[float | None]]
+Reward: TypeAlias = Callable[..., Sequence[float | None]]
 
 
 class UserError(Exception):
