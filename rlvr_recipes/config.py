@@ -190,8 +190,12 @@ def read_file(path: str) -> dict[str, Any]:
     return values
 
 
-def resolve(recipe: Recipe, config_file: str | None, flags: Sequence[str]) -> Config:
-    """defaults < device < recipe < file < flags, as TRL's dataclasses.
+def resolve(recipe: Recipe, flags: Sequence[str], given: Mapping[str, Any] | None = None, source: str = "") -> Config:
+    """defaults < device < recipe < given < flags, as TRL's dataclasses.
+
+    Args:
+        given: fields from a --config file or a run folder.
+        source: where those stand, for complaints about them.
 
     Raises:
         UserError: an unknown name, with the nearest known one, or a value that its field cannot take.
@@ -199,9 +203,9 @@ def resolve(recipe: Recipe, config_file: str | None, flags: Sequence[str]) -> Co
     layers = [DEFAULTS, device_defaults(), {"model_name_or_path": recipe.model}]
     layers += [{"reward_weights": list(recipe.rewards.values())}, dict(recipe.config)]
     _check_layer(recipe.config, f"recipe {recipe.name}, config")
-    if config_file is not None:
-        layers.append(read_file(config_file))
-        _check_layer(layers[-1], f"--config {config_file}")
+    if given is not None:
+        _check_layer(given, source)
+        layers.append(dict(given))
     values: dict[str, Any] = {}
     for layer in layers:
         values |= layer

@@ -52,18 +52,18 @@ def main(argv: Sequence[str]) -> int:
     print(f"recipe {recipe.name}: loading torch and TRL", flush=True)
 
     from rlvr_recipes import evaluation, models
-    from rlvr_recipes.config import resolve
+    from rlvr_recipes.config import read_file, resolve
     from rlvr_recipes.generation import tokenize
 
     if trained is not None:
         if own.config is not None:
-            raise UserError(
-                "a run folder brings its own configuration; give single fields as flags instead of --config"
-            )
-        config = resolve(recipe, str(trained.path / "config.yaml"), flags)
+            raise UserError("a run folder brings its own configuration; give fields as flags instead of --config")
+        config = resolve(recipe, flags, trained.values_here(), str(trained.path / "config.yaml"))
+        if not config.model.use_peft:
+            config.model.model_name_or_path = str(trained.adapter)  # all weights were trained
     else:
-        given = ["--model_name_or_path", own.model] if own.model else []
-        config = resolve(recipe, own.config, [*given, *flags])
+        flags = [*(["--model_name_or_path", own.model] if own.model else []), *flags]
+        config = resolve(recipe, flags, read_file(own.config) if own.config else None, f"--config {own.config}")
     run = config.run
     exemplars = recipe.exemplars_shown(recipe.shots if run.shots is None else run.shots)
     split = own.split or run.eval_split or recipe.eval_split
@@ -88,6 +88,8 @@ def main(argv: Sequence[str]) -> int:
     results = {"recipe": recipe.name, "model": label, "split": split, "shots": len(exemplars)}
     results |= evaluation.as_json(summary)
     (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    if trained is not None and split == "train":
+        label += " (trained on these rows: this is no measure of what it learned)"
     print(f"\n{label}, {len(exemplars)} shots\n{evaluation.table({split: summary})}\nwritten to {output}")
     return 0
 

@@ -116,7 +116,10 @@ def evaluate(
             }
             scored.append(record)
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-            right, done, passed = sum(r[first] == 1.0 for r in scored), len(scored), time.monotonic() - began
+            done, passed = len(scored), time.monotonic() - began
+            if done % config.run.eval_batch_size and done < len(rows):
+                return
+            right = sum(r[first] == 1.0 for r in scored)
             low, high = wilson(right, done)
             line.update(
                 f"{title}: {done}/{len(rows)} | accuracy {right / done:.1%} [{low:.1%}, {high:.1%}] | "

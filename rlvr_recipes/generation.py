@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import torch
 from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from rlvr_recipes.recipe import Prompt
+from rlvr_recipes.recipe import Prompt, UserError
 
 # transformers annotates these two in ways that reject their everyday use.
 Tokenizer: TypeAlias = Any  # transformers.PreTrainedTokenizerBase
@@ -18,9 +18,18 @@ Policy: TypeAlias = Any  # transformers.Policy, or a peft.PeftModel around one
 def tokenize(
     tokenizer: Tokenizer, prompts: Sequence[Prompt], chat_template_kwargs: dict[str, Any] | None = None
 ) -> list[list[int]]:
-    """Token ids of each prompt, as GRPOTrainer makes them: text as it is, messages through the chat template."""
+    """Token ids of each prompt, as GRPOTrainer makes them: text as it is, messages through the chat template.
+
+    Raises:
+        UserError: messages for a tokenizer without a chat template.
+    """
     if isinstance(prompts[0], str):
         return tokenizer(text=list(prompts))["input_ids"]
+    if tokenizer.chat_template is None:
+        raise UserError(
+            "the recipe's prompts are chat messages, but the model's tokenizer has no chat template; "
+            "take an instruct model, or write the prompt as text (prompts.plain)"
+        )
     return tokenizer.apply_chat_template(
         list(prompts), add_generation_prompt=True, tokenize=True, return_dict=True, **(chat_template_kwargs or {})
     )["input_ids"]

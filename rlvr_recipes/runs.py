@@ -144,6 +144,13 @@ class RunFolder:
         """The resolved configuration, as --config takes it."""
         return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
 
+    def values_here(self) -> dict[str, Any]:
+        """The configuration without its precision where this machine has no GPU as the run had, or has one."""
+        here, values = bool(hardware()["gpus"]), self.values
+        if here == bool(self.manifest["hardware"]["gpus"]):
+            return values
+        return {name: value for name, value in values.items() if name not in ("dtype", "bf16", "fp16", "use_cpu")}
+
     @property
     def results(self) -> dict[str, Any]:
         """What has been evaluated so far."""
@@ -214,6 +221,12 @@ class RunFolder:
             if all((checkpoint / f).is_file() and (checkpoint / f).stat().st_size == n for f, n in files.items()):
                 return checkpoint
         return None
+
+    @staticmethod
+    def is_last_step(checkpoint: Path) -> bool:
+        """Whether a checkpoint was saved after the run's last step."""
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        return state["global_step"] >= state["max_steps"]
 
     def rewind(self, step: int) -> None:
         """Drops what was logged after `step`, which a resumed run does again."""

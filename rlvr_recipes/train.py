@@ -128,17 +128,20 @@ def train(recipe: Recipe, config: "Config", data: dict[str, Any], resumed: "RunF
 
     try:
         evaluate("before")
-        began, first = time.monotonic(), int(checkpoint.name.split("-")[1]) if checkpoint else 0
-        stop = StopSignals()
-        trainer.add_callback(stop)
-        with stop.listening():
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        seconds, step = time.monotonic() - began, trainer.state.global_step
-        if stop.received is not None and step < trainer.state.max_steps:
-            say(f"stopped after step {step} of {trainer.state.max_steps}. {go_on(folder)}")
-            return 128 + stop.received
-        say(f"trained step {first + 1} to {step} in {seconds:.0f} s; adapter in {folder.adapter}")
-        results["train"] = {"first_step": first + 1, "last_step": step, "seconds": seconds, **models.peak_memory()}
+        if checkpoint is not None and folder.is_last_step(checkpoint):
+            trainer._load_from_checkpoint(str(checkpoint))  # `train` would make one step more
+        else:
+            began, first = time.monotonic(), int(checkpoint.name.split("-")[1]) if checkpoint else 0
+            stop = StopSignals()
+            trainer.add_callback(stop)
+            with stop.listening():
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            seconds, step = time.monotonic() - began, trainer.state.global_step
+            if stop.received is not None and step < trainer.state.max_steps:
+                say(f"stopped after step {step} of {trainer.state.max_steps}. {go_on(folder)}")
+                return 128 + stop.received
+            say(f"trained step {first + 1} to {step} in {seconds:.0f} s; adapter in {folder.adapter}")
+            results["train"] = {"first_step": first + 1, "last_step": step, "seconds": seconds, **models.peak_memory()}
         trainer.save_model(str(folder.adapter))
         evaluate("after")
     except KeyboardInterrupt:
@@ -173,7 +176,7 @@ def resume(path: str, others: Sequence[str]) -> int:
 
     from rlvr_recipes.config import resolve
 
-    config = resolve(recipe, str(folder.path / "config.yaml"), [])
+    config = resolve(recipe, [], folder.values, str(folder.path / "config.yaml"))
     data = read_rows(recipe, config)
     folder.check_data(data)
     return train(recipe, config, data, resumed=folder)
@@ -206,9 +209,10 @@ def main(argv: Sequence[str]) -> int:
     recipe.check_cases()
     say(f"recipe {recipe.name}: {len(recipe.cases)} cases paid as they should be; loading torch and TRL")
 
-    from rlvr_recipes.config import resolve
+    from rlvr_recipes.config import read_file, resolve
 
-    config = resolve(recipe, own.config, flags)
+    given = read_file(own.config) if own.config is not None else None
+    config = resolve(recipe, flags, given, f"--config {own.config}")
     data = read_rows(recipe, config)
     say("data: " + ", ".join(f"{len(rows)} {split} rows" for split, rows in data.items()))
     return train(recipe, config, data)

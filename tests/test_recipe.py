@@ -1,0 +1,185 @@
+"""A recipe is found by name or path, says what is wrong with it, and the shipped ones keep their own word."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rlvr_recipes import Case, Recipe, UserError, load_recipe
+from rlvr_recipes.recipe import find_recipe
+from tests.conftest import PROJECT
+
+SHIPPED = sorted(file.stem for file in (PROJECT / "recipes").glob("*.py") if file.stem != "__init__")
+HEAD = "from rewards import answer_line, correct_number\nfrom rlvr_recipes import Case, Recipe\n"
+
+
+def right(completions: list[str], answer: list[str], **kwargs: Any) -> list[float]:
+    return [float(c == a) for c, a in zip(completions, answer, strict=True)]
+
+
+def made(**changes: Any) -> Recipe:
+    fields: dict[str, Any] = {
+        "model": "m",
+        "rows": lambda split: [],
+        "prompt": lambda row, shots: "",
+        "rewards": {right: 1.0},
+    }
+    return Recipe(**{**fields, **changes})
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_cases_are_paid_as_they_say(name: str) -> None:
+    recipe = load_recipe(name)
+    recipe.check_cases()
+    assert {0.0, 1.0} <= {
+        value for case in recipe.cases for value in case.fields.values() if not isinstance(value, str)
+    }
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_exemplars_earn_every_reward_of_their_recipe(name: str) -> None:
+    recipe = load_recipe(name)
+    for _, solution in recipe.exemplars:
+        gold = solution.split("#### ")[1]
+        for reward in recipe.rewards:
+            assert list(reward(completions=[solution], answer=[gold])) == [1.0]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_equation_in_an_exemplar_holds(name: str) -> None:
+    equations = 0
+    for question, solution in load_recipe(name).exemplars:
+        for left, result in re.findall(r"([\d][\d */+-]*) = (\d+)", solution):
+            words = left.split()
+            total = int(words[0])
+            for sign, operand in zip(words[1::2], words[2::2], strict=True):
+                total = {"+": total + int(operand), "-": total - int(operand), "*": total * int(operand)}.get(
+                    sign, total / int(operand)
+                )
+            assert total == int(result), (question, left, result)
+            equations += 1
+    assert equations or not load_recipe(name).exemplars
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_exemplar_is_a_problem_of_the_real_data(name: str, gsm8k_folder: Path) -> None:
+    text = (gsm8k_folder / "train.jsonl").read_text() + (gsm8k_folder / "test.jsonl").read_text()
+    assert not [question for question, _ in load_recipe(name).exemplars if question[:60] in text]
+
+
+def test_a_recipe_is_found_by_name_and_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_recipe("arithmetic") == PROJECT / "recipes" / "arithmetic.py"
+    (tmp_path / "task.py").write_text((PROJECT / "recipes" / "arithmetic.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("task.py").name == "task"
+    assert find_recipe("arithmetic") == PROJECT / "recipes" / "arithmetic.py"
+
+
+def test_a_recipe_may_have_a_helper_beside_it_and_a_name_that_python_uses_too(tmp_path: Path) -> None:
+    import code
+
+    (tmp_path / "my_helper_7f.py").write_text("MODEL = 'my/model'\n")
+    (tmp_path / "code.py").write_text(
+        HEAD
+        + "from my_helper_7f import MODEL\nRECIPE = Recipe(model=MODEL, rows=list, prompt=str, rewards={correct_number: 1.0})"
+    )
+    assert load_recipe(str(tmp_path / "code.py")).model == "my/model"
+    import code as again
+
+    assert again is code
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("arithmetics", "no recipe arithmetics; did you mean arithmetic?"), ("my/task.py", "no recipe file my/task.py")],
+)
+def test_an_unknown_recipe_gets_the_nearest_name(name: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=re.escape(complaint)):
+        load_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("RECIPE = 1 +", r"task\.py, line 1: invalid syntax"),
+        ("x = 1", r"task\.py has no RECIPE"),
+        ("RECIPE = {}", r"task\.py has no RECIPE"),
+        (HEAD + "RECIPE = Recipe(model='m')", r"task\.py: missing 3 required .* 'rows', 'prompt', and 'rewards'"),
+        (HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, reward={})", "unexpected keyword argument 'reward'"),
+        (HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, rewards={})", "rewards is empty"),
+        (
+            HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, rewards={correct_number: 1.0}, shots=1)",
+            "shots is 1, but there are 0 exemplars",
+        ),
+        (
+            HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, rewards={correct_number: 1.0}, stop='x')",
+            "stop is a tuple",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_file_is_said(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "task.py").write_text(text)
+    with pytest.raises(UserError, match=complaint):
+        load_recipe(str(tmp_path / "task.py"))
+
+
+def test_two_rewards_of_one_name_are_refused() -> None:
+    def other(completions: list[str], **kwargs: Any) -> list[float]:
+        return [0.0] * len(completions)
+
+    other.__name__ = "right"
+    with pytest.raises(UserError, match="two rewards have one name"):
+        made(rewards={right: 1.0, other: 1.0})
+
+
+def test_a_case_that_is_not_paid_as_it_says_is_named() -> None:
+    with pytest.raises(UserError, match=r"case 2: right pays 0\.0, the case says 1\.0, for 'b'"):
+        made(cases=[Case("a", answer="a", right=1.0), Case("b", answer="a", right=1.0)]).check_cases()
+
+
+def test_rows_are_read_by_every_reward_before_a_run() -> None:
+    from rewards import correct_number
+
+    recipe = made(rewards={correct_number: 1.0})
+    recipe.check_rows([{"answer": "1"}, {"answer": "-2"}], "train")
+    with pytest.raises(UserError, match=r"train rows .*gold answer 'two'"):
+        recipe.check_rows([{"answer": "1"}, {"answer": "two"}], "train")
+    with pytest.raises(UserError, match="needs the column answer; the rows of recipe .* have gold"):
+        recipe.check_rows([{"gold": "1"}], "train")
+    with pytest.raises(UserError, match="test split of recipe .* is empty"):
+        recipe.check_rows([], "test")
+
+
+def test_a_reward_of_the_wrong_length_is_refused() -> None:
+    def short(completions: list[str], **kwargs: Any) -> list[float]:
+        return [0.0]
+
+    with pytest.raises(UserError, match="short gave 1 values for 2 completions"):
+        made(rewards={short: 1.0}).check_rows([{"a": 1}, {"a": 2}], "train")
+
+
+def test_local_files_for_a_recipe_that_makes_its_rows_are_refused() -> None:
+    with pytest.raises(UserError, match="arithmetic makes its own rows"):
+        load_recipe("arithmetic").rows_of("test", "some/folder")
+
+
+def test_shots_beyond_the_exemplars_are_refused() -> None:
+    recipe = load_recipe("gsm8k_fewshot")
+    assert len(recipe.exemplars_shown(8)) == 8
+    for shots in (9, -1):
+        with pytest.raises(UserError, match="take 0 to that many"):
+            recipe.exemplars_shown(shots)
+
+
+def test_arithmetic_is_seeded_and_its_splits_share_no_question() -> None:
+    recipe = load_recipe("arithmetic")
+    splits = {split: recipe.rows_of(split) for split in ("train", "validation", "test")}
+    assert [len(rows) for rows in splits.values()] == [4096, 512, 512]
+    assert splits["test"] == recipe.rows_of("test")
+    questions = [row["question"] for rows in splits.values() for row in rows]
+    assert len(set(questions)) == len(questions)
+    for rows in splits.values():
+        recipe.check_rows(rows, "any")
+        (first, *_) = recipe.rewards
+        assert set(first(completions=[r["solution"] for r in rows], answer=[r["answer"] for r in rows])) == {1.0}
