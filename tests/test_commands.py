@@ -1,0 +1,222 @@
+"""The commands as a user meets them: what they print, what they write, how they stop and go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import TINY
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+# Three steps are an epoch here, so eight reach into the third.
+SMALL = (
+    "arithmetic", "--train_rows", 6, "--per_device_train_batch_size", 8, "--num_generations", 4, "--max_steps", 8,
+    "--save_steps", 1, "--eval_rows", 24, "--max_completion_length", 24, "--learning_rate", "3e-3",
+)  # fmt: skip
+TIMES = {"step_time", "tokens_per_second"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A run that nobody disturbed, and what it printed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    done = subprocess.run(
+        [sys.executable, "-m", "rlvr_recipes.train", *map(str, SMALL), "--output_dir", str(folder)],
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in TIMES} for line in lines]
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert metrics(one) == metrics(other)
+    weights = [load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (one, other)]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    for file in sorted((one / "completions").iterdir()):
+        assert pyarrow.parquet.read_table(file).equals(pyarrow.parquet.read_table(other / "completions" / file.name))
+    for name in ("before.jsonl", "after.jsonl"):
+        assert (one / "evaluation" / name).read_text() == (other / "evaluation" / name).read_text()
+
+
+def test_a_run_leaves_everything_in_its_folder(finished: tuple[Path, str]) -> None:
+    folder, printed = finished
+    names = {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+    assert {
+        "recipe.py", "config.yaml", "manifest.json", "metrics.jsonl", "results.json", "evaluation/before.jsonl",
+        "evaluation/after.jsonl", "adapter/adapter_model.safetensors", "completions/step_00008.parquet",
+        "checkpoints/checkpoint-8/complete.json",
+    } <= names  # fmt: skip
+    assert [step["step"] for step in metrics(folder)] == list(range(1, 9))
+    results = json.loads((folder / "results.json").read_text())
+    before = [json.loads(line) for line in (folder / "evaluation" / "before.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in before] == list(range(24))
+    assert results["before"]["correct"] == sum(row["correct_number"] for row in before)
+    low, high = results["before"]["interval"]
+    assert low < results["before"]["accuracy"] < high
+    for words in ("accuracy (correct_number)", "form (answer_line)", "right, in whatever form", "before (test)", "n  "):
+        assert words in printed
+    assert "more right answers" in printed
+    pictured = f"{100 * results['after']['accuracy']:.1f}%"
+    assert pictured in printed
+
+
+def test_a_log_file_gets_whole_lines(command: Command) -> None:
+    done = command("train", *SMALL, "--max_steps", 1, "--eval_rows", 0)
+    assert "\r" not in done.stdout + done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("step ")]
+    for words in ("step 1/1 | reward ", "accuracy ", "dead groups ", "cut off ", "tokens/s", "left"):
+        assert words in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(
+    number: signal.Signals, finished: tuple[Path, str], tmp_path: Path, command: Command
+) -> None:
+    folder = tmp_path / "run"
+    words = [sys.executable, "-m", "rlvr_recipes.train", *map(str, SMALL), "--output_dir", str(folder)]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not (folder / "metrics.jsonl").exists() or len((folder / "metrics.jsonl").read_text().splitlines()) < 4:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+    assert len(metrics(folder)) < 8
+    if number != signal.SIGKILL:
+        assert f"python -m rlvr_recipes.train --resume {folder}" in printed
+    done = command("train", "--resume", folder)
+    assert "going on from checkpoint-" in done.stdout
+    assert_same_run(finished[0], folder)
+
+
+def test_a_finished_run_is_not_run_again(finished: tuple[Path, str], command: Command) -> None:
+    done = command("train", "--resume", finished[0], check=False)
+    assert (done.returncode, "is finished" in done.stderr) == (2, True)
+    done = command("train", "--resume", finished[0], "--max_steps", 9, check=False)
+    assert (done.returncode, "goes on as it began; leave out --max_steps 9" in done.stderr) == (2, True)
+
+
+def test_scoring_a_run_again_gives_what_its_training_found(
+    finished: tuple[Path, str], tmp_path: Path, command: Command
+) -> None:
+    done = command("eval", finished[0], "--n", 24, "--output", tmp_path / "scored")
+    again = (tmp_path / "scored" / "completions.jsonl").read_text()
+    assert again == (finished[0] / "evaluation" / "after.jsonl").read_text()
+    results = json.loads((tmp_path / "scored" / "results.json").read_text())
+    assert results["accuracy"] == json.loads((finished[0] / "results.json").read_text())["after"]["accuracy"]
+    assert f"{100 * results['accuracy']:.1f}% [" in done.stdout
+
+
+def test_the_base_model_is_scored_with_the_recipes_own_rule(
+    finished: tuple[Path, str], tmp_path: Path, command: Command
+) -> None:
+    command("eval", "arithmetic", "--n", 24, "--max_completion_length", 24, "--output", tmp_path / "scored")
+    assert (tmp_path / "scored" / "completions.jsonl").read_text() == (
+        finished[0] / "evaluation" / "before.jsonl"
+    ).read_text()
+
+
+def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
+    gsm8k_folder: Path, tmp_path: Path, command: Command
+) -> None:
+    done = command(
+        "train", "gsm8k_fewshot", "--dataset_path", gsm8k_folder, "--model_name_or_path", TINY, "--max_steps", 1,
+        "--per_device_train_batch_size", 4, "--num_generations", 4, "--gradient_accumulation_steps", 1,
+        "--max_completion_length", 24, "--eval_rows", 8, "--output_dir", tmp_path / "run",
+    )  # fmt: skip
+    assert "data: 6961 train rows, 8 test rows" in done.stdout
+    assert "(NF4), 8 shots" in done.stdout
+    rows = pyarrow.parquet.read_table(tmp_path / "run" / "completions" / "step_00001.parquet").to_pylist()
+    assert len(rows) == 4
+    for row in rows:
+        assert row["prompt"].count("Question:") == 9
+        assert row["prompt"].startswith("Question: A bakery sells muffins")
+        assert "Question:" not in row["completion"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["train"], "the recipe comes first"),
+        (["train", "arithmetics"], "did you mean arithmetic?"),
+        (["train", "arithmetic", "--lerning_rate", "1"], "no option --lerning_rate; did you mean --learning_rate?"),
+        (["train", "arithmetic", "--config", "none.yaml"], "--config none.yaml: No such file"),
+        (["train", "arithmetic", "--train_rows", "4"], "training has 4 rows, but one generation takes 8 prompts"),
+        (["train", "arithmetic", "--shots", "5"], "shots is 5, but there are 4 exemplars"),
+        (["train", "arithmetic", "--dataset_path", "x"], "makes its own rows"),
+        (["train", "arithmetic", "--eval_split", "train"], "take test or validation"),
+        (["train", "arithmetic", "--model_name_or_path", "./none"], "there is no model folder ./none"),
+        (["train", "arithmetic", "--max_completion_length", "4096"], "more than the model's context of 4096"),
+        (["train", "arithmetic", "--use_peft", "false"], "--use_peft true"),
+        (["train", "gsm8k_fewshot", "--dataset_path", "none"], "--dataset_path none is not a folder"),
+        (["train", "--resume", "none"], "none is not a run folder"),
+        (["eval", "arithmetic", "--n", "513"], "the test split has 512 rows"),
+        (["eval", "arithmetic", "--n", "0"], "score at least one row"),
+        (["eval", "arithmetic", "--splitt", "test"], "no option --splitt"),
+        (["eval", "arithmetic", "--model", "nobody/nothing"], "model nobody/nothing could not be loaded"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(words: list[str], complaint: str, command: Command) -> None:
+    done = command(*words, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert complaint in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_bad_row_stops_the_run_before_a_model_is_looked_for(small_gsm8k: Path, command: Command) -> None:
+    with (small_gsm8k / "train.jsonl").open("a") as file:
+        file.write('{"question": "q", "answer": "none"}\n')
+    done = command(
+        "train", "gsm8k_fewshot", "--dataset_path", small_gsm8k, "--model_name_or_path", "no/model", check=False
+    )
+    assert done.returncode == 2
+    assert "train.jsonl, line 601: the answer must hold one '####'" in done.stderr
+    assert "no/model" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["train", "--help"], ["eval", "--help"]])
+def test_help_is_light(words: list[str], command: Command) -> None:
+    began = time.monotonic()
+    done = command(*words)
+    assert time.monotonic() - began < 2
+    assert "RECIPE" in done.stdout
+
+
+def test_every_field_can_be_listed(command: Command) -> None:
+    printed = command("train", "--fields").stdout
+    for name in ("--learning_rate", "--num_generations", "--lora_r", "--dataset_path"):
+        assert name in printed
+
+
+def test_importing_recipes_and_rewards_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, time; t = time.perf_counter(); import rewards; took = time.perf_counter() - t\n"
+        "import rlvr_recipes; rlvr_recipes.load_recipe('gsm8k_fewshot').check_cases()\n"
+        "print(took, *{'torch', 'trl', 'transformers', 'datasets', 'sympy', 'yaml'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    took, *heavy = done.stdout.split()
+    assert heavy == []
+    assert float(took) < 0.15
