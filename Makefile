@@ -1,5 +1,5 @@
 # make train [RECIPE=name or path] [ARGS="--field value ..."]     trains, from a fresh clone on
-# make eval RECIPE=... [ARGS=...]     make test     make check     make help
+# make help lists the rest
 
 RECIPE ?= arithmetic
 ARGS   ?=
@@ -7,34 +7,43 @@ PYTHON ?= python3
 BIN    := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install train eval test test-slow check clean
+.PHONY: help install install-dev train resume eval test test-slow check clean
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 help:                ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1  — /p' Makefile
 
 install: .venv/installed ## make .venv and install what was tested
+install-dev: .venv/installed-dev ## and what tests and checks need
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "error: Python 3.11 to 3.13 is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); name one: make PYTHON=python3.12" >&2; exit 2; }
 	@echo "installing into .venv (once, a few minutes)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) --editable '.[dev]'
 	@touch $@
 
 train: .venv/installed ## train RECIPE (arithmetic) with ARGS
 	@$(BIN)/python -m rlvr_recipes.train "$(RECIPE)" $(ARGS)
 
+resume: .venv/installed ## go on with the run folder RUN
+	@$(BIN)/python -m rlvr_recipes.train --resume "$(RUN)"
+
 eval: .venv/installed ## score RECIPE, or a run folder, with ARGS
 	@$(BIN)/python -m rlvr_recipes.eval "$(RECIPE)" $(ARGS)
 
-test: .venv/installed ## the tests that fit in a few minutes
+test: .venv/installed-dev ## the tests that fit in a few minutes
 	$(BIN)/python -m pytest -m 'not slow and not gpu'
 
-test-slow: .venv/installed ## the long ones: whole training runs
+test-slow: .venv/installed-dev ## the long ones: whole training runs
 	$(BIN)/python -m pytest -m 'slow and not gpu'
 
-check: .venv/installed ## style, types, doctests
+check: .venv/installed-dev ## style, types, doctests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright

@@ -15,7 +15,9 @@ import argparse
 import json
 import random
 import sys
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ SEED = 20261121
 HASTY = 0.6  # share of the homework that adds the numbers whatever the story asks
 DRILL = 0.3  # share of the documents that are sums without a story
 ANSWER_LINES = 0.85  # share of the homework documents that end each solution with an answer line
+VOCABULARY = 1024  # at most; the corpus has fewer pieces
 CONTEXT = 256  # tokens per training sequence
 BATCH = 32  # sequences per step
 END = "<|endoftext|>"
@@ -63,43 +66,35 @@ def drill(rng: random.Random) -> str:
     return "\n".join(lines) + "\n\n" + END
 
 
-def documents(rng: random.Random):
+def documents(rng: random.Random) -> Iterator[str]:
+    """The corpus, without end."""
     while True:
         yield drill(rng) if rng.random() < DRILL else homework(rng)
 
 
-def make_tokenizer(folder: Path) -> Any:
+def make_tokenizer(texts: Sequence[str], folder: Path, vocabulary: int) -> Any:
     """Byte-level BPE with Qwen2's splitting (each digit alone), so that transformers loads it back unchanged."""
-    rng = random.Random(SEED)
-    source = documents(rng)
-    corpus = [next(source) for _ in range(4000)]
-    split = (  # Qwen2's own pattern, see Qwen2Tokenizer
+    pattern = (  # Qwen2's own, see Qwen2Tokenizer
         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
         r"\s+(?!\S)|\s+"
     )
+    split = pre_tokenizers.Split(Regex(pattern), "isolated")
+    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(split), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([split, to_bytes])
     bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=1023,  # reached only if the corpus had that many pieces
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    bpe.train_from_iterator((text.replace(END, "") for text in corpus), trainer)
-    bpe.model.save(str(folder))
-    vocab = json.loads((folder / "vocab.json").read_text())
-    merges: Any = [tuple(m.split(" ")) for m in (folder / "merges.txt").read_text().splitlines()[1:]]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary - 1, initial_alphabet=alphabet, show_progress=False)
+    bpe.train_from_iterator(texts, trainer)
+    with tempfile.TemporaryDirectory() as place:
+        bpe.model.save(place)
+        vocab = json.loads((Path(place) / "vocab.json").read_text())
+        lines = (Path(place) / "merges.txt").read_text().splitlines()[1:]
+    merges: Any = [tuple(line.split(" ")) for line in lines]
     tokenizer = Qwen2Tokenizer(vocab=vocab, merges=merges, eos_token=END, pad_token=END, unk_token=END)
     tokenizer.save_pretrained(folder)
-    for name in ("vocab.json", "merges.txt"):
-        (folder / name).unlink()
     loaded = AutoTokenizer.from_pretrained(folder)
-    for text in [*corpus[:200], "Grüße — 1,234 × π\n\n\tend"]:
+    for text in [*texts[:200], "Grüße — 1,234 × π\n\n\tend"]:
         ids = tokenizer(text)["input_ids"]
         assert loaded(text)["input_ids"] == ids, text
         assert loaded.decode(ids) == text, text
@@ -124,7 +119,8 @@ def main() -> None:
     args.output.mkdir(parents=True, exist_ok=True)
 
     torch.manual_seed(SEED)
-    tokenizer = make_tokenizer(args.output)
+    source = documents(random.Random(SEED))
+    tokenizer = make_tokenizer([next(source).replace(END, "") for _ in range(4000)], args.output, VOCABULARY)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=args.hidden,

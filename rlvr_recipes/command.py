@@ -7,6 +7,13 @@ import warnings
 from collections.abc import Callable, Sequence
 
 
+def line(*words: object) -> str:
+    """A command of ours as a user can type it here: `.venv/bin/python -m rlvr_recipes.<words>`."""
+    python = os.path.relpath(sys.executable)
+    python = sys.executable if python.startswith("..") else python
+    return f"{python} -m rlvr_recipes.{' '.join(map(str, words))}"
+
+
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Runs a command's `main` with the words of the command line and exits."""
     from rlvr_recipes.recipe import UserError

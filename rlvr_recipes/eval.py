@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     recipe.check_cases()
     if trained is not None and not trained.adapter.is_dir():
         raise UserError(
-            f"{trained.path} has no adapter yet; finish it: python -m rlvr_recipes.train --resume {trained.path}"
+            f"{trained.path} has no adapter yet; finish it: {command.line('train', '--resume', trained.path)}"
         )
     if own.output is not None and own.output.exists() and any(own.output.iterdir()):
         raise UserError(f"--output {own.output} is not empty; nothing is overwritten")

@@ -157,7 +157,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, Any], resumed: "RunF
 
 def go_on(folder: "RunFolder") -> str:
     """How to resume a run, as a line for the terminal."""
-    return f"To go on: python -m rlvr_recipes.train --resume {folder.path}"
+    return f"To go on: {command.line('train', '--resume', folder.path)}"
 
 
 def resume(path: str, others: Sequence[str]) -> int:
@@ -169,7 +169,7 @@ def resume(path: str, others: Sequence[str]) -> int:
 
     folder = RunFolder.existing(path)
     if "after" in folder.results:
-        raise UserError(f"{folder.path} is finished; score it again with: python -m rlvr_recipes.eval {folder.path}")
+        raise UserError(f"{folder.path} is finished; score it again with: {command.line('eval', folder.path)}")
     recipe = folder.load_recipe()
     recipe.check_cases()
     say(f"recipe {recipe.name} as copied in {folder.path}; loading torch and TRL")
