@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev train resume eval test test-slow check clean
+.PHONY: help install install-dev train resume eval test test-slow test-gpu check clean
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 help:                ## list these targets
@@ -48,6 +48,9 @@ check: .venv/installed-dev ## style, types, doctests
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -q --doctest-modules rewards rlvr_recipes
+
+test-gpu: .venv/installed-dev ## the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu
 
 clean:               ## remove .venv; runs are kept
 	rm -rf .venv

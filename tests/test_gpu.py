@@ -1,0 +1,47 @@
+"""What only a CUDA device can show. Run with `make test-gpu`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import PROJECT, TINY
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+
+def test_nf4_trains_in_16_bits_with_fp32_adapters(tmp_path: Path, small_gsm8k: Path, make_config) -> None:
+    import bitsandbytes
+
+    from rlvr_recipes import load_recipe, models
+
+    config = make_config(load_recipe("gsm8k_fewshot"), "--model_name_or_path", str(TINY))
+    _, tokenizer = models.load_tokenizer(config)
+    model = models.load_policy(config, tokenizer)
+    layers = [module for module in model.modules() if isinstance(module, bitsandbytes.nn.Linear4bit)]
+    assert layers
+    expected = torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    assert {layer.compute_dtype for layer in layers} == {expected}
+    assert model.device.type == "cuda"
+
+
+def test_the_recipes_defaults_train_on_the_gpu(tmp_path: Path, small_gsm8k: Path) -> None:
+    words = ["gsm8k_fewshot", "--dataset_path", small_gsm8k, "--model_name_or_path", TINY, "--max_steps", 2]
+    words += ["--max_completion_length", 32, "--eval_rows", 16, "--output_dir", tmp_path / "run"]
+    subprocess.run([sys.executable, "-m", "rlvr_recipes.train", *map(str, words)], check=True, cwd=tmp_path)
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["train"]["peak_gpu_gib"] > 0
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_gsm8k_job_of_half_a_billion_parameters_fits_16_gib(small_gsm8k: Path) -> None:
+    words = [PROJECT / "benchmarks" / "gsm8k_step.py", "--dataset_path", small_gsm8k, "--steps", 2]
+    done = subprocess.run([sys.executable, *map(str, words)], check=True, capture_output=True, text=True)
+    row = done.stdout.strip().splitlines()[-1]
+    assert float(row.split("|")[6]) < 16
