@@ -3,6 +3,8 @@
 import argparse
 import importlib.util
 import json
+import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -246,7 +248,7 @@ def check_batches(values: Mapping[str, Any]) -> None:
     if group < 2:
         raise UserError(f"num_generations is {group}; GRPO compares the completions of one prompt, so at least 2")
     if values["generation_batch_size"] is None:
-        size = values["per_device_train_batch_size"]
+        size = values["per_device_train_batch_size"] * int(os.environ.get("WORLD_SIZE", "1"))
         steps = values["steps_per_generation"] or values["gradient_accumulation_steps"]
         if size * steps % group:
             raise UserError(
@@ -276,12 +278,20 @@ def check(run: RunConfig, grpo: GRPOConfig, model: ModelConfig) -> None:
             "use_transformers_continuous_batching is refused: it casts the model for good and leaves it in training "
             "mode in the middle of an evaluation (trl 1.16)"
         )
+    if grpo.eval_strategy != "no":
+        raise UserError(
+            "eval_strategy is refused: TRL's evaluation during training samples at the training temperature and "
+            "overwrites the step's completions; --eval_split and --eval_rows score greedily before and after"
+        )
+    if grpo.resume_from_checkpoint is not None:
+        raise UserError("resume_from_checkpoint: go on with a run by its folder instead, --resume RUN")
     if grpo.push_to_hub:
         raise UserError("push_to_hub is not done during a run; push the adapter folder afterwards: hf upload")
     cycle = (grpo.steps_per_generation or 1) * grpo.num_iterations
-    if grpo.save_strategy == "steps" and grpo.save_steps * grpo.gradient_accumulation_steps % cycle:
+    every = grpo.save_steps if grpo.save_steps >= 1 else math.ceil(max(grpo.max_steps, 0) * grpo.save_steps)
+    if grpo.save_strategy == "steps" and every * grpo.gradient_accumulation_steps % cycle:
         raise UserError(
-            f"save_steps {grpo.save_steps:g} would save in the middle of a generation, from where no run can go on "
+            f"save_steps {every:g} would save in the middle of a generation, from where no run can go on "
             f"exactly; each generation serves {cycle / grpo.gradient_accumulation_steps:g} steps, take a multiple"
         )
     if run.eval_rows < 0 or run.eval_batch_size < 1 or (run.train_rows is not None and run.train_rows < 1):

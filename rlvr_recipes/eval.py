@@ -86,6 +86,9 @@ def main(argv: Sequence[str]) -> int:
         model, tokenizer, recipe, rows, exemplars, config, output / "completions.jsonl", split
     )
     results = {"recipe": recipe.name, "model": label, "split": split, "shots": len(exemplars)}
+    if trained is not None:
+        trained_shots = trained.values.get("shots")
+        results["train_shots"] = recipe.shots if trained_shots is None else trained_shots
     results |= evaluation.as_json(summary)
     (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     if trained is not None and split == "train":

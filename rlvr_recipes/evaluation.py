@@ -12,7 +12,7 @@ from typing import Any
 from rlvr_recipes.config import Config
 from rlvr_recipes.generation import Policy, StopRule, Tokenizer, generate_greedily, tokenize
 from rlvr_recipes.progress import Line, duration
-from rlvr_recipes.recipe import Exemplar, Recipe, Row
+from rlvr_recipes.recipe import Exemplar, Recipe, Row, pay
 
 
 def wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -65,18 +65,13 @@ def summarize(rows: Sequence[dict[str, Any]], recipe: Recipe, seconds: float) ->
 def score(recipe: Recipe, row: Row, prompt: Any, ids: list[int], text: str) -> dict[str, Any]:
     """What each reward pays one completion, and what they report beside it (the first to name a column keeps it)."""
     completion = text if isinstance(prompt, str) else [{"role": "assistant", "content": text}]
-    told: dict[str, Any] = {}
     columns = {name: [value] for name, value in row.items()}
-    paid = {}
-    for reward in recipe.rewards:
-        (paid[reward.__name__],) = reward(
-            prompts=[prompt],
-            completions=[completion],
-            completion_ids=[ids],
-            log_extra=lambda column, values: told.setdefault(column, values[0]),
-            log_metric=lambda name, value: None,
-            **columns,
-        )
+    told: dict[str, Any] = {}
+
+    def tell(column: str, values: list[Any]) -> None:
+        told.setdefault(column, values[0])
+
+    paid = {r.__name__: pay(r, [completion], columns, [prompt], [ids], tell)[0] for r in recipe.rewards}
     return {**paid, **told}
 
 

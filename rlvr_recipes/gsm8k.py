@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rewards.numbers import gold_number
-from rlvr_recipes.recipe import Row, UserError, nearest
+from rlvr_recipes.recipe import Row, UserError, check_split
 
 HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"
 VALIDATION_ROWS = 512  # the last rows of train, whatever the seed
-SPLITS = ("train", "validation", "test")
 _FORMATS = (".jsonl", ".parquet", ".csv")
 _NOTE = re.compile(r"<<[^<>]*>>")
 
@@ -120,8 +119,7 @@ def rows(split: str, dataset_path: str | None = None) -> list[Row]:
     Raises:
         UserError: a file that is missing or broken, or a bad row, with its place.
     """
-    if split not in SPLITS:
-        raise UserError(f"GSM8K has no split {split}{nearest(split, SPLITS)} Known: {', '.join(SPLITS)}")
+    check_split(split)
     stem = "test" if split == "test" else "train"
     records = _from_hub(stem) if dataset_path is None else _records(_file(Path(dataset_path), stem))
     made: list[Row] = []

@@ -1,6 +1,7 @@
 """One line of live progress, rewritten in place on a terminal and written now and then into a log."""
 
 import os
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -32,6 +33,7 @@ class Line:
     def update(self, text: str) -> None:
         """Shows a new state."""
         if self.rewritable:
+            text = text[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
             self.stream.write("\r" + text.ljust(self._width))
             self._width = len(text)
         elif time.monotonic() - self._written < LOG_EVERY:

@@ -31,6 +31,49 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
+SPLITS = ("train", "validation", "test")
+
+
+def check_split(split: str) -> None:
+    """Refuses a split that no recipe has."""
+    if split not in SPLITS:
+        raise UserError(f"there is no split {split}{nearest(split, SPLITS)} Known: {', '.join(SPLITS)}")
+
+
+def pay(
+    reward: Reward,
+    completions: Sequence[Any],
+    columns: Mapping[str, Sequence[Any]],
+    prompts: Sequence[Any] | None = None,
+    completion_ids: Sequence[list[int]] | None = None,
+    log_extra: Callable[[str, list[Any]], None] = lambda column, values: None,
+) -> Sequence[float | None]:
+    """What a reward pays, called as GRPOTrainer calls it.
+
+    Raises:
+        UserError: the reward needs a column that is not there, or gives another number of values than completions.
+    """
+    given: dict[str, Any] = {
+        "prompts": prompts if prompts is not None else [""] * len(completions),
+        "completions": completions,
+        "completion_ids": completion_ids if completion_ids is not None else [[]] * len(completions),
+        **columns,
+        "trainer_state": None,
+        "log_extra": log_extra,
+        "log_metric": lambda name, value: None,
+    }
+    parameters = inspect.signature(reward).parameters.values()
+    needed = {p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    if missing := needed - given.keys():
+        raise UserError(
+            f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; there is {', '.join(columns)}"
+        )
+    paid = reward(**given)
+    if len(paid) != len(completions):
+        raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {len(completions)} completions")
+    return paid
+
+
 @dataclass(frozen=True)
 class Case:
     """One completion with the pay it must get: `Case("#### 18", answer="18", correct_number=1.0)`.
@@ -93,47 +136,50 @@ class Recipe:
             raise UserError(f"shots is {shots}, but there are {len(self.exemplars)} exemplars; take 0 to that many")
         return self.exemplars[:shots]
 
-    def rows_of(self, split: str, dataset_path: str | None = None) -> Sequence[Row]:
+    def rows_of(self, split: str, dataset_path: str | None = None) -> list[Row]:
         """The rows of a split. A `dataset_path` for a recipe that makes its own rows is a `UserError`."""
+        check_split(split)
         if dataset_path is None:
-            return self.rows(split)
+            return list(self.rows(split))
         if "dataset_path" not in inspect.signature(self.rows).parameters:
             raise UserError(f"recipe {self.name} makes its own rows and reads no files; leave out --dataset_path")
-        return self.rows(split, dataset_path=dataset_path)
+        return list(self.rows(split, dataset_path=dataset_path))
 
     def check_cases(self) -> None:
         """Scores every case; a `UserError` names the first whose pay is not the expected one."""
         rewards = {reward.__name__: reward for reward in self.rewards}
         for number, case in enumerate(self.cases, 1):
             columns = {name: [value] for name, value in case.fields.items() if name not in rewards}
-            for name in case.fields.keys() & rewards.keys():
-                (paid,) = rewards[name](completions=[case.completion], **columns)
+            place = f"recipe {self.name}, case {number}"
+            expected = [name for name in rewards if name in case.fields]
+            if not expected:
+                raise UserError(f"{place} expects no pay; say it of one of {', '.join(rewards)}")
+            for name in expected:
+                try:
+                    (paid,) = pay(rewards[name], [case.completion], columns)
+                except (UserError, ValueError) as error:
+                    raise UserError(f"{place}: {error}") from error
                 if paid != case.fields[name]:
                     raise UserError(
-                        f"recipe {self.name}, case {number}: {name} pays {paid}, the case says {case.fields[name]}, "
-                        f"for {case.completion!r}"
+                        f"{place}: {name} pays {paid}, the case says {case.fields[name]}, for {case.completion!r}"
                     )
 
     def check_rows(self, rows: Sequence[Row], split: str) -> None:
         """Lets every reward read every row once, so that a bad gold or a missing column shows before a model loads."""
+        place = f"{split} rows of recipe {self.name}"
         if len(rows) == 0:
-            raise UserError(f"the {split} split of recipe {self.name} is empty")
+            raise UserError(f"{place}: there are none")
+        for number, row in enumerate(rows, 1):
+            if not isinstance(row, dict):
+                raise UserError(f"{place}: row {number} is a {type(row).__name__}; a row is a dict, column -> value")
+            if row.keys() != rows[0].keys():
+                raise UserError(f"{place}: row {number} has {', '.join(row)}; the first has {', '.join(rows[0])}")
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         for reward in self.rewards:
-            parameters = inspect.signature(reward).parameters.values()
-            needed = {p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD}
-            if missing := needed - columns.keys() - {"completions", "prompts", "completion_ids"}:
-                raise UserError(
-                    f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; "
-                    f"the rows of recipe {self.name} have {', '.join(columns)}"
-                )
-            completions, prompts = [""] * len(rows), [""] * len(rows)
             try:
-                paid = reward(completions=completions, prompts=prompts, completion_ids=[[]] * len(rows), **columns)
-            except ValueError as error:
-                raise UserError(f"{split} rows of recipe {self.name}: {error}") from error
-            if len(paid) != len(rows):
-                raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {len(rows)} completions")
+                pay(reward, [""] * len(rows), columns)
+            except (UserError, ValueError) as error:
+                raise UserError(f"{place}: {error}") from error
 
 
 def find_recipe(name_or_path: str) -> Path:

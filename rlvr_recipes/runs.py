@@ -128,7 +128,7 @@ class RunFolder:
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "seed": values.get("seed", 42),
-            "git": git_state(recipe.path.parent),
+            "git": git_state(Path(__file__).parent),
             "versions": versions(),
             "hardware": hardware(),
             "data": {split: {"rows": len(rows), "sha256": fingerprint(rows)} for split, rows in data.items()},

@@ -214,6 +214,11 @@ def test_help_is_light(words: list[str], command: Command) -> None:
     assert "RECIPE" in done.stdout
 
 
+def test_nothing_reports_home() -> None:
+    code = "import rlvr_recipes, huggingface_hub.constants as c; assert c.HF_HUB_DISABLE_TELEMETRY"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_every_field_can_be_listed(command: Command) -> None:
     printed = command("train", "--fields").stdout
     for name in ("--learning_rate", "--num_generations", "--lora_r", "--dataset_path"):

@@ -145,10 +145,34 @@ def test_rows_are_read_by_every_reward_before_a_run() -> None:
     recipe.check_rows([{"answer": "1"}, {"answer": "-2"}], "train")
     with pytest.raises(UserError, match=r"train rows .*gold answer 'two'"):
         recipe.check_rows([{"answer": "1"}, {"answer": "two"}], "train")
-    with pytest.raises(UserError, match="needs the column answer; the rows of recipe .* have gold"):
+    with pytest.raises(UserError, match="train rows .*needs the column answer; there is gold"):
         recipe.check_rows([{"gold": "1"}], "train")
-    with pytest.raises(UserError, match="test split of recipe .* is empty"):
+    with pytest.raises(UserError, match="test rows of recipe .*: there are none"):
         recipe.check_rows([], "test")
+
+
+def test_rows_of_different_shape_are_named() -> None:
+    recipe = made(rows=lambda split: [{"answer": "1"}, {"gold": "1"}])
+    with pytest.raises(UserError, match="row 2 has gold; the first has answer"):
+        recipe.check_rows(recipe.rows_of("train"), "train")
+    with pytest.raises(UserError, match="row 1 is a str; a row is a dict"):
+        recipe.check_rows(["a"], "train")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UserError, match="no split tset; did you mean test"):
+        recipe.rows_of("tset")
+
+
+def test_rows_may_be_a_dataset() -> None:
+    import datasets
+
+    recipe = made(rows=lambda split: datasets.Dataset.from_list([{"answer": "1"}, {"answer": "2"}]))
+    assert recipe.rows_of("train")[:1] == [{"answer": "1"}]
+
+
+def test_a_case_without_a_column_or_without_pay_is_named() -> None:
+    with pytest.raises(UserError, match="case 1: reward right needs the column answer"):
+        made(cases=[Case("a", right=1.0)]).check_cases()
+    with pytest.raises(UserError, match="case 1 expects no pay; say it of one of right"):
+        made(cases=[Case("a", answer="a", rihgt=1.0)]).check_cases()
 
 
 def test_a_reward_of_the_wrong_length_is_refused() -> None:
