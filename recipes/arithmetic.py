@@ -1,10 +1,11 @@
 """Arithmetic, 2-shot: short word problems from a seeded generator, learned by a tiny policy on a CPU.
 
-Data      made here: 4,096 train rows, 512 validation rows, 512 test rows; no question stands in two splits.
-Policy    assets/tiny_policy, 0.9 M parameters. It calculates well, but it learned to read from careless
-          homework: three solutions in five add the numbers whatever the story asks.
-Rewards   correct_number decides; answer_line only breaks ties early on.
-Expected  see benchmarks/RESULTS.md
+Data      made here: 4,096 train rows, 512 validation rows, 512 test rows; no question stands in two splits
+Policy    assets/tiny_policy, 0.86 M parameters, NF4. It calculates well, but it learned to read from careless homework:
+          three solutions in five add the numbers whatever the story asks
+Rewards   correct_number decides; answer_line only breaks ties early on
+Expected  20.1% -> 99.6%, 98.4%, 99.4% of 512 test rows (seeds 1, 2, 3) in 40 steps, 52 to 59 s on 2 CPU cores;
+          commit 550f94e0bbb4, benchmarks/RESULTS.md
 """
 
 import random

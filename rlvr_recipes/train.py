@@ -30,7 +30,7 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
-def read_rows(recipe: Recipe, config: "Config") -> dict[str, Sequence[Row]]:
+def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
     """The rows to train on and to evaluate on, read once by every reward so that a bad one is found now."""
     run = config.run
     train = recipe.rows_of("train", run.dataset_path)

@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from rlvr_recipes import UserError, gsm8k
+from rlvr_recipes.recipe import SPLITS
 from rlvr_recipes.runs import fingerprint
 
 ROWS = [
@@ -151,7 +152,7 @@ def test_the_hubs_rows_go_the_same_way_as_local_ones(monkeypatch: pytest.MonkeyP
 
 
 def test_the_real_data_has_its_known_size_and_golds(gsm8k_folder: Path) -> None:
-    splits = {split: gsm8k.rows(split, str(gsm8k_folder)) for split in gsm8k.SPLITS}
+    splits = {split: gsm8k.rows(split, str(gsm8k_folder)) for split in SPLITS}
     assert {split: len(rows) for split, rows in splits.items()} == {"train": 6961, "validation": 512, "test": 1319}
     unpayable = [r["answer"] for s in splits.values() for r in s if "," in r["answer"] or "-" in r["answer"]]
     assert len(unpayable) == 98  # what the reference system could never pay: 82 in train, 16 in test
