@@ -169,6 +169,20 @@ def table(columns: dict[str, Summary]) -> str:
     return "\n".join(lines)
 
 
+def example(recipe: Recipe, rows: Sequence[Row], before: Path, after: Path) -> str:
+    """The first row that was answered wrong before and right after, with both completions; empty if there is none."""
+    first = next(iter(recipe.rewards)).__name__
+    pairs = zip(
+        *(map(json.loads, file.read_text(encoding="utf-8").splitlines()) for file in (before, after)), strict=True
+    )
+    for row, (old, new) in zip(rows, pairs, strict=True):
+        if old[first] != 1.0 and new[first] == 1.0:
+            question = f": {row['question']}" if "question" in row else ""
+            texts = [" | ".join(text["completion"].strip().splitlines()) for text in (old, new)]
+            return f"row {old['row']}{question}\n  before  {texts[0]}\n  after   {texts[1]}"
+    return ""
+
+
 def as_json(summary: Summary) -> dict[str, Any]:
     """A summary for results.json."""
     return asdict(summary)

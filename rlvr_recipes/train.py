@@ -151,7 +151,9 @@ def train(recipe: Recipe, config: "Config", data: dict[str, Any], resumed: "RunF
         folder.write_results(results)
         if rows:
             both = {f"{when} ({split})": evaluation.read(results[when]) for when in ("before", "after")}
-            say(f"\n{evaluation.table(both)}")
+            files = [folder.path / "evaluation" / f"{when}.jsonl" for when in ("before", "after")]
+            say(f"\n{evaluation.table(both)}\n\n{evaluation.example(recipe, rows, files[0], files[1])}".rstrip())
+        say(f"\nscore it again: {command.line('eval', folder.path)}")
     return 0
 
 
