@@ -32,6 +32,7 @@ train: .venv/installed ## train RECIPE (arithmetic) with ARGS
 	@$(BIN)/python -m rlvr_recipes.train "$(RECIPE)" $(ARGS)
 
 resume: .venv/installed ## go on with the run folder RUN
+	@test -n "$(RUN)" || { echo "error: which run? make resume RUN=runs/..." >&2; exit 2; }
 	@$(BIN)/python -m rlvr_recipes.train --resume "$(RUN)"
 
 eval: .venv/installed ## score RECIPE, or a run folder, with ARGS

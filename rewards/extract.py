@@ -10,6 +10,7 @@ from dataclasses import dataclass
 MARKER = "####"
 LONGEST_ANSWER = 200  # characters; a longer "answer" is an essay or an attack
 _NUMBER = re.compile(r"(?:(?<![\w)])[-−])?[$€£]?[0-9][0-9,]*(?:\.[0-9]+)?")
+_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # all that a reader would see as a new line
 _TAIL = 10_000  # characters searched for a last number
 
 
@@ -36,9 +37,13 @@ def from_answer_line(completion: str) -> Extracted:
         return Extracted(None, f"no answer line: {MARKER} does not occur")
     if found > 1:
         return Extracted(None, f"{found} answer lines, one is asked for")
-    last_line = completion.rstrip()[-(LONGEST_ANSWER + len(MARKER)) :].rpartition("\n")[2].strip()
+    text = completion.rstrip()
+    start = max(text.rfind(line_break) for line_break in _BREAKS) + 1
+    if len(text) - start > LONGEST_ANSWER:
+        return Extracted(None, f"the last line is longer than {LONGEST_ANSWER} characters")
+    last_line = text[start:].strip()
     if not last_line.startswith(MARKER):
-        return Extracted(None, "the answer line is not the last line, or is too long")
+        return Extracted(None, "the answer line is not the last line")
     answer = last_line.removeprefix(MARKER).strip()
     if not answer or answer.startswith("#"):
         return Extracted(None, "the answer line is empty")

@@ -12,17 +12,29 @@ from rewards.extract import from_answer_line, last_number
 LONGEST_NUMBER = 60  # characters
 
 _NUMBER = re.compile(
-    r"(?P<sign>[-+]?)(?P<currency>\\?[$€£]?)(?P<inner>(?<![-+])[-+]?)"
-    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?P<decimals>\.[0-9]+)?(?:/(?P<divisor>[0-9]+))?"
+    r"(?P<sign>[-+]?)(?P<currency>(?:\\?[$€£¥])?)(?P<inner>[-+]?)"
+    r"(?P<whole>[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)?(?P<decimals>\.[0-9]+)?(?:/(?P<divisor>[0-9]+))?"
 )
-_UNIT = re.compile(r"(?:\s*(?P<percent>\\?%)|\s*(?P<symbol>[$€£])|(?P<words>(?:\s+[^\W\d_]{1,20}){1,3}))?")
+_UNIT = re.compile(
+    r"(?:[ \t\xa0]*(?:(?P<percent>\\?%)|(?P<symbol>[$€£¥])|(?P<word>(?<=[ \t\xa0])[A-Za-z]+|[a-z]{1,3})))?"
+)
+_MINUS = str.maketrans({"−": "-", "–": "-", "\u200b": None, "\ufeff": None})
 
-# Words that are not a unit: they change the number, take it back, or offer another one.
-_NOT_UNITS = frozenset(
-    """or and not but maybe perhaps either about around approximately roughly almost nearly over under plus minus times
-    to than is isn no wrong half quarter third dozen pair couple score gross hundred thousand million billion trillion
-    percent percentage zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty
-    hundreds thousands millions billions dozens x e k m b mod squared cubed factorial pi""".split()
+# What may follow a number: a unit from this list, or one plural noun. Not m, k, b, M: they may be million or thousand.
+_UNITS = frozenset(
+    """kg g mg km cm mm ml l lb lbs oz ft mph kph h hr hrs min sec usd eur gbp dollar cent euro pound foot feet inch
+    meter metre mile yard liter litre gram kilogram ounce gallon hour minute second day week month year degree person
+    people child children man men woman women mouse mice fish sheep deer tooth teeth""".split()
+)
+# Words in -s that are not a counted noun: they change the number, take it back, or offer another one.
+_NOT_NOUNS = frozenset(
+    """minus plus less vs versus perhaps unless is was as its this thus yes always guess guesses times pairs couples
+    dozens scores grosses tens hundreds thousands millions billions trillions quadrillions zillions lakhs crores
+    myriads halves thirds quarters fourths fifths sixths sevenths eighths ninths tenths hundredths thousandths
+    millionths percents
+    negatives opposites doubles triples squares cubes roots bps pips mins bps zeros ones twos threes fours fives sixes
+    sevens eights nines elevens twelves thirteens fourteens fifteens sixteens seventeens eighteens nineteens twenties
+    thirties forties fifties sixties seventies eighties nineties""".split()
 )
 
 
@@ -38,8 +50,9 @@ class Verdict:
 def parse_number(text: str) -> Fraction | None:
     """The exact value of a number in plain writing, or None when the text is not one number.
 
-    Understood: a sign, thousands separated by commas, decimals, a/b, a percent sign (p % is p/100), a currency sign,
-    up to three words after it (a unit or a counted noun), a trailing dot, and bold or math markup around it.
+    Understood: a sign, thousands separated by commas, decimals, a fraction a/b that is no division left undone, a
+    percent sign (p % is p/100), a currency sign, one word after it (a common unit or a plural noun), a trailing dot,
+    and bold or math markup around it.
 
     >>> parse_number("1,200 dollars")
     Fraction(1200, 1)
@@ -48,29 +61,35 @@ def parse_number(text: str) -> Fraction | None:
     >>> parse_number("10%")
     Fraction(1, 10)
     """
-    text = text.strip()
     if len(text) > LONGEST_NUMBER:
         return None
-    text = text.replace("−", "-").removesuffix(".").strip()
-    for mark in ("**", "$"):
+    text = text.translate(_MINUS).strip().removesuffix(".").strip()
+    for mark in ("**", "*", "$$", "$"):
         if text.startswith(mark) and text.endswith(mark) and len(text) > 2 * len(mark):
             text = text[len(mark) : -len(mark)].strip()
     match = _NUMBER.match(text)
-    if match is None or not (match["whole"] or match["decimals"]):
+    if match is None or not (match["whole"] or match["decimals"]) or (match["sign"] and match["inner"]):
         return None
     unit = _UNIT.fullmatch(text, match.end())
-    if unit is None or (unit["symbol"] and match["currency"]):
-        return None
-    if unit["words"] and not _NOT_UNITS.isdisjoint(unit["words"].lower().split()):
-        return None
-    if match["divisor"] is not None and int(match["divisor"]) == 0:
+    if unit is None or (unit["symbol"] and match["currency"]) or not _is_unit(unit["word"]):
         return None
     value = Fraction((match["whole"] or "0").replace(",", "") + (match["decimals"] or ""))
     if match["divisor"] is not None:
-        value /= int(match["divisor"])
+        divisor = int(match["divisor"])
+        if divisor == 0 or (value / divisor).denominator == 1:
+            return None
+        value /= divisor
     if unit["percent"]:
         value /= 100
     return -value if "-" in (match["sign"], match["inner"]) else value
+
+
+def _is_unit(word: str | None) -> bool:
+    """Whether a word after a number leaves the number as it is."""
+    if word is None or word.lower() in _UNITS:
+        return True
+    noun = word.lower()
+    return len(noun) > 3 and word in (noun, noun.capitalize()) and noun.endswith("s") and noun not in _NOT_NOUNS
 
 
 def gold_number(gold: object) -> Fraction:

@@ -1,10 +1,34 @@
 """What every command shares: mistakes end in one line and exit code 2, Ctrl-C in 130."""
 
+import argparse
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from rlvr_recipes.recipe import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes no abbreviations, and complains as everything here does."""
+
+    def __init__(self, name: str, description: str | None, usage: str) -> None:
+        super().__init__(
+            prog=f"python -m rlvr_recipes.{name}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            usage=f"%(prog)s {usage}",
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message.removeprefix('argument ')} (see --help)")
+
+    @property
+    def options(self) -> list[str]:
+        return [option for action in self._actions for option in action.option_strings]
 
 
 def line(*words: object) -> str:
@@ -16,11 +40,10 @@ def line(*words: object) -> str:
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Runs a command's `main` with the words of the command line and exits."""
-    from rlvr_recipes.recipe import UserError
-
     # Before torch and transformers are imported: nothing but our own lines on the terminal.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # not every one of the retries
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("BITSANDBYTES_NOWELCOME", "1")
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -30,6 +53,9 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         code = 2
+    except BrokenPipeError:  # the reader, `head` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         code = 130

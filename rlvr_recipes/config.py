@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 
 import torch
 import yaml
+from transformers import SchedulerType, Trainer, get_scheduler
+from transformers.integrations import get_available_reporting_integrations
+from transformers.training_args import OptimizerNames
 from trl import GRPOConfig, ModelConfig, TrlParser
 
 from rlvr_recipes.recipe import Recipe, UserError, nearest
@@ -87,6 +90,70 @@ class RunConfig:
     eval_batch_size: int = field(default=64, metadata={"help": "Completions generated at once in evaluation."})
 
 
+# Bounds that nobody checks before the weights are loaded: lowest, highest, whether the lowest itself is allowed.
+RANGES: dict[str, tuple[float, float, bool]] = {
+    "learning_rate": (0, math.inf, False),
+    "temperature": (0, math.inf, False),
+    "top_p": (0, 1, False),
+    "top_k": (0, math.inf, True),
+    "min_p": (0, 1, True),
+    "repetition_penalty": (0, math.inf, False),
+    "adam_beta1": (0, 1, True),
+    "adam_beta2": (0, 1, True),
+    "adam_epsilon": (0, math.inf, True),
+    "weight_decay": (0, math.inf, True),
+    "max_grad_norm": (0, math.inf, True),
+    "beta": (0, math.inf, True),
+    "epsilon": (0, math.inf, False),
+    "epsilon_high": (0, math.inf, False),
+    "delta": (0, math.inf, False),
+    "warmup_steps": (0, math.inf, True),
+    "num_train_epochs": (0, math.inf, False),
+    "top_entropy_quantile": (0, 1, True),
+    "neftune_noise_alpha": (0, math.inf, True),
+    "logging_steps": (0, math.inf, False),
+    "save_steps": (0, math.inf, False),
+    "seed": (0, 2**32 - 1, True),
+    "data_seed": (0, 2**32 - 1, True),
+    "lora_r": (1, math.inf, True),
+    "lora_alpha": (0, math.inf, False),
+    "lora_dropout": (0, 1, True),
+    **dict.fromkeys(
+        (
+            "per_device_train_batch_size per_device_eval_batch_size gradient_accumulation_steps max_completion_length "
+            "num_iterations steps_per_generation generation_batch_size save_total_limit pad_to_multiple_of "
+            "eval_batch_size train_rows"
+        ).split(),
+        (1, math.inf, True),
+    ),
+    "dataloader_num_workers": (0, math.inf, True),
+    "eval_rows": (0, math.inf, True),
+}
+
+# What would make a run other than it seems, or one that cannot be gone on with; the value refused, and why.
+REFUSED: dict[str, tuple[Any, str]] = {
+    "use_transformers_continuous_batching": (
+        True,
+        "it casts the model for good and leaves it in training mode in the middle of an evaluation (trl 1.16)",
+    ),
+    "push_to_hub": (True, "not done during a run; push the adapter folder afterwards: hf upload"),
+    "save_only_model": (True, "a checkpoint without optimizer and random state is nothing to go on from"),
+    "ignore_data_skip": (True, "a resumed run would see its first rows again"),
+    "sync_ref_model": (True, "checkpoints do not hold the reference model, so no run could be gone on with"),
+    "remove_unused_columns": (True, "the rewards need the columns of the rows"),
+    "load_best_model_at_end": (True, "there is no evaluation during training to say which is best"),
+    "eval_on_start": (True, "the policy is scored before training anyway: --eval_rows"),
+    "save_strategy": ("best", "there is no evaluation during training to say which is best"),
+}
+
+# Sampling that has a field of its own; through generation_kwargs, rollouts and evaluation would no longer agree.
+OWN_FIELDS = {"max_new_tokens": "max_completion_length"} | {
+    name: name for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "cache_implementation")
+}
+NOT_OURS = {"do_sample", "num_beams", "num_return_sequences", "return_dict_in_generate", "stop_strings", "max_length",
+            "eos_token_id", "pad_token_id", "bos_token_id", "output_scores", "output_logits"}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Config:
     """The resolved configuration of a run."""
@@ -120,17 +187,24 @@ class _Parser(TrlParser):
     def __init__(self) -> None:
         kinds: Any = [RunConfig, GRPOConfig, ModelConfig]
         super().__init__(kinds, allow_abbrev=False, add_help=False)
+        for action in self._actions:
+            if action.type is dict:  # dict("...") takes no JSON
+                action.type = json.loads
 
     def error(self, message: str) -> NoReturn:
         if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
             near = nearest(choice[1], [allowed.strip("' ") for allowed in choice[2].split(",")])
             message = message.replace(" (choose", f"{near} (choose")
-        raise UserError(message.removeprefix("argument "))
+        raise UserError(re.sub(r"^argument --(\w+)(/--[\w-]+)?", r"\1", message))
 
 
 def known_fields() -> list[str]:
     """The names that --config and flags may set."""
     return [f.name for kind in (RunConfig, GRPOConfig, ModelConfig) for f in fields(kind) if f.init]
+
+
+_FILLED = {f.name: f.default for kind in (RunConfig, GRPOConfig, ModelConfig) for f in fields(kind)}
+_FILLED["model_name_or_path"] = ""  # TRL's default is None, but there is no run without it
 
 
 def _arguments(values: Mapping[str, Any]) -> list[str]:
@@ -139,21 +213,30 @@ def _arguments(values: Mapping[str, Any]) -> list[str]:
     for name, value in values.items():
         if value is None:
             continue
+        if value is False and name in ("save_strategy", "logging_strategy", "eval_strategy", "report_to"):
+            value = "no" if name != "report_to" else "none"  # YAML reads a bare `no` as false
         if isinstance(value, Mapping):
-            words += [f"--{name}", json.dumps(value)]
+            try:
+                words.append(f"--{name}={json.dumps(value)}")
+            except TypeError as error:
+                raise UserError(f"{name}: {error}") from error
         elif isinstance(value, list | tuple):
+            if any(not isinstance(item, str | int | float) or str(item).startswith("--") for item in value):
+                raise UserError(f"{name} is a list of texts and numbers, not {value}")
             words += [f"--{name}", *map(str, value)]
-        else:
+        elif isinstance(value, str | int | float):
             words.append(f"--{name}={value}")
+        else:
+            raise UserError(f"{name} cannot be a {type(value).__name__}: {value}")
     return words
 
 
-def _parse(values: Mapping[str, Any], flags: Sequence[str]) -> argparse.Namespace:
+def _parse(values: Mapping[str, Any], flags: Sequence[str], others: Sequence[str] = ()) -> argparse.Namespace:
     parser = _Parser()
     parser.set_defaults(**{name: None for name, value in values.items() if value is None})
     namespace, unknown = parser.parse_known_args([*_arguments(values), *flags])
     if unknown:
-        options = [option for action in parser._actions for option in action.option_strings]
+        options = [option for action in parser._actions for option in action.option_strings] + [*others]
         word = unknown[0].partition("=")[0]
         if not word.startswith("-"):
             raise UserError(f"{word} stands alone; options are written --name value")
@@ -167,10 +250,25 @@ def _check_layer(values: Mapping[str, Any], source: str) -> None:
     for name in values:
         if name not in known:
             raise UserError(f"{source}: there is no field {name}{nearest(str(name), known)}")
+        if values[name] is None and _FILLED[name] is not None:
+            raise UserError(f"{source}: {name} cannot be empty (null)")
     try:
         _parse({"output_dir": "unused", **values}, [])
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
+
+
+class _YamlLoader(yaml.SafeLoader):
+    """Refuses a key that stands there twice, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                raise yaml.YAMLError(
+                    f"{key} stands there twice, the second time in line {node.value[number][0].start_mark.line + 1}"
+                )
+        return super().construct_mapping(node, deep)
 
 
 def read_file(path: str) -> dict[str, Any]:
@@ -180,11 +278,11 @@ def read_file(path: str) -> dict[str, Any]:
         UserError: it is missing, is not YAML, or does not hold `name: value` lines.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _YamlLoader)
     except OSError as error:
         raise UserError(f"--config {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {path} is not YAML: {str(error).replace(chr(10), ' ')}") from error
+        raise UserError(f"--config {path} is not sound YAML: {str(error).replace(chr(10), ' ')}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -192,12 +290,19 @@ def read_file(path: str) -> dict[str, Any]:
     return values
 
 
-def resolve(recipe: Recipe, flags: Sequence[str], given: Mapping[str, Any] | None = None, source: str = "") -> Config:
+def resolve(
+    recipe: Recipe,
+    flags: Sequence[str],
+    given: Mapping[str, Any] | None = None,
+    source: str = "",
+    others: Sequence[str] = (),
+) -> Config:
     """defaults < device < recipe < given < flags, as TRL's dataclasses.
 
     Args:
         given: fields from a --config file or a run folder.
         source: where those stand, for complaints about them.
+        others: options of the command itself, for complaints about misspelt ones.
 
     Raises:
         UserError: an unknown name, with the nearest known one, or a value that its field cannot take.
@@ -212,17 +317,18 @@ def resolve(recipe: Recipe, flags: Sequence[str], given: Mapping[str, Any] | Non
     for layer in layers:
         values |= layer
     values.setdefault("output_dir", "")
-    namespace = vars(_parse(values, flags))
+    namespace = vars(_parse(values, flags, others))
     output_dir = namespace["output_dir"]
     namespace["output_dir"] = "runs"  # until the folder is known
+    check_ranges(namespace, len(recipe.rewards))
     check_batches(namespace)
     try:
         run, grpo, model = (
             kind(**{f.name: namespace[f.name] for f in fields(kind) if f.init and f.name in namespace})
             for kind in (RunConfig, GRPOConfig, ModelConfig)
         )
-    except (ValueError, ImportError) as error:
-        raise UserError(str(error)) from error
+    except (ValueError, TypeError, ImportError, OSError) as error:
+        raise UserError(f"TRL refuses this configuration: {error}") from error
     assert isinstance(run, RunConfig)
     assert isinstance(grpo, GRPOConfig)
     assert isinstance(model, ModelConfig)
@@ -239,11 +345,29 @@ def describe_fields() -> str:
     return parser.format_help()
 
 
+def check_ranges(values: Mapping[str, Any], rewards: int) -> None:
+    """Numbers that make no sense, which TRL, torch or peft would notice late or not at all."""
+    for name, (low, high, inclusive) in RANGES.items():
+        value = values[name]
+        if value is None or (name == "pad_to_multiple_of" and not str(value).lstrip("-").isdigit()):
+            continue
+        value = float(value)
+        if not (low < value or (inclusive and low == value)) or value > high or not math.isfinite(value):
+            least = f"at least {low:g}" if inclusive else f"more than {low:g}"
+            most = f" and at most {high:g}" if math.isfinite(high) else ""
+            raise UserError(f"{name} is {value:g}; it must be {least}{most}")
+    if values["max_steps"] < 1 and values["max_steps"] != -1:
+        raise UserError(f"max_steps is {values['max_steps']}; it must be at least 1, or -1 to go by num_train_epochs")
+    weights = values["reward_weights"] or []
+    if len(weights) != rewards or not all(map(math.isfinite, weights)) or not any(weights):
+        raise UserError(f"reward_weights {weights}: give {rewards} finite numbers, one per reward, not all of them 0")
+    for name, (refused, reason) in REFUSED.items():
+        if values[name] == refused:
+            raise UserError(f"{name} {refused} is refused: {reason}")
+
+
 def check_batches(values: Mapping[str, Any]) -> None:
     """Batch sizes in words, before TRL's own checks say it in terms of a derived number."""
-    for name in ("per_device_train_batch_size", "gradient_accumulation_steps", "max_completion_length", "save_steps"):
-        if values[name] is None or values[name] <= 0:
-            raise UserError(f"{name} is {values[name]}; it must be at least 1")
     group = values["num_generations"]
     if group < 2:
         raise UserError(f"num_generations is {group}; GRPO compares the completions of one prompt, so at least 2")
@@ -254,7 +378,8 @@ def check_batches(values: Mapping[str, Any]) -> None:
             raise UserError(
                 f"per_device_train_batch_size {size} x {steps} micro-batches = {size * steps} completions per "
                 f"generation do not divide into groups of num_generations {group}; "
-                f"set per_device_train_batch_size to {group} or a multiple of it"
+                f"set per_device_train_batch_size to {group} or a multiple of it, or num_generations to a divisor of "
+                f"{size * steps}"
             )
 
 
@@ -273,11 +398,6 @@ def check(run: RunConfig, grpo: GRPOConfig, model: ModelConfig) -> None:
         )
     if grpo.use_vllm and importlib.util.find_spec("vllm") is None:
         raise UserError("use_vllm needs vLLM: pip install 'trl[vllm]', or --use_vllm false")
-    if grpo.use_transformers_continuous_batching:
-        raise UserError(
-            "use_transformers_continuous_batching is refused: it casts the model for good and leaves it in training "
-            "mode in the middle of an evaluation (trl 1.16)"
-        )
     if grpo.eval_strategy != "no":
         raise UserError(
             "eval_strategy is refused: TRL's evaluation during training samples at the training temperature and "
@@ -285,8 +405,22 @@ def check(run: RunConfig, grpo: GRPOConfig, model: ModelConfig) -> None:
         )
     if grpo.resume_from_checkpoint is not None:
         raise UserError("resume_from_checkpoint: go on with a run by its folder instead, --resume RUN")
-    if grpo.push_to_hub:
-        raise UserError("push_to_hub is not done during a run; push the adapter folder afterwards: hf upload")
+    for name in ("chat_template_kwargs", "generation_kwargs", "model_init_kwargs", "lr_scheduler_kwargs"):
+        value = vars(grpo)[name]
+        if value is not None and not isinstance(value, dict):
+            raise UserError(f"{name} must be a map, in JSON on the command line, not {value!r}")
+    for name in grpo.generation_kwargs or {}:
+        if name in OWN_FIELDS:
+            raise UserError(f"generation_kwargs {name}: set --{OWN_FIELDS[name]}, which evaluation heeds too")
+        if name in NOT_OURS:
+            raise UserError(f"generation_kwargs {name} is refused: GRPO samples, and the recipe says where to stop")
+    check_optimizer(grpo)
+    trackers = get_available_reporting_integrations()
+    for name in grpo.report_to or []:
+        if name not in trackers:
+            raise UserError(
+                f"report_to {name}: not installed, or unknown; here there is {', '.join(trackers) or 'none'}"
+            )
     cycle = (grpo.steps_per_generation or 1) * grpo.num_iterations
     every = grpo.save_steps if grpo.save_steps >= 1 else math.ceil(max(grpo.max_steps, 0) * grpo.save_steps)
     if grpo.save_strategy == "steps" and every * grpo.gradient_accumulation_steps % cycle:
@@ -294,8 +428,24 @@ def check(run: RunConfig, grpo: GRPOConfig, model: ModelConfig) -> None:
             f"save_steps {every:g} would save in the middle of a generation, from where no run can go on "
             f"exactly; each generation serves {cycle / grpo.gradient_accumulation_steps:g} steps, take a multiple"
         )
-    if run.eval_rows < 0 or run.eval_batch_size < 1 or (run.train_rows is not None and run.train_rows < 1):
-        raise UserError("eval_rows must be 0 or more, eval_batch_size and train_rows 1 or more")
+
+
+def check_optimizer(grpo: GRPOConfig) -> None:
+    """Makes the optimizer and the schedule once, for a single number, so that their complaints come now."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    given: Any = grpo.lr_scheduler_kwargs or {}
+    names = f"optim {OptimizerNames(grpo.optim).value} with {SchedulerType(grpo.lr_scheduler_type).value}"
+    try:
+        kind, options = Trainer.get_optimizer_cls_and_kwargs(grpo)
+        get_scheduler(
+            grpo.lr_scheduler_type,
+            kind([weight], **options),
+            num_warmup_steps=1,
+            num_training_steps=10,
+            scheduler_specific_kwargs=dict(given),
+        )
+    except (ValueError, TypeError, ImportError, KeyError, RuntimeError) as error:
+        raise UserError(f"{names}: {error}") from error
 
 
 def check_train_rows(rows: int, grpo: GRPOConfig) -> None:

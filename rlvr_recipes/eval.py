@@ -8,7 +8,6 @@ run folder, which brings its recipe, model, adapter and quantization. Further FI
     python -m rlvr_recipes.eval gsm8k_fewshot --model my/model --dataset_path my/gsm8k --n 200 --shots 4
 """
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -16,17 +15,25 @@ from pathlib import Path
 
 from rlvr_recipes import command
 from rlvr_recipes.recipe import UserError, load_recipe
+from rlvr_recipes.runs import RunFolder, unused_folder
+
+
+def make_output(output: Path | None, name: str) -> Path:
+    """The folder for an evaluation: `output`, which must be new or empty, or one of its own under runs/eval."""
+    if output is None:
+        return unused_folder(Path("runs") / "eval" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if any(output.iterdir()):
+            raise UserError(f"--output {output} is not empty; nothing is overwritten")
+    except OSError as error:
+        raise UserError(f"--output {output} cannot be made: {error.strerror}") from error
+    return output
 
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rlvr_recipes.eval",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        usage="%(prog)s RECIPE [options] [--FIELD VALUE ...]",
-    )
+    parser = command.Parser("eval", __doc__, "RECIPE [options] [--FIELD VALUE ...]")
     parser.add_argument("recipe", help="name in recipes/, path of a recipe file, or a run folder")
     parser.add_argument("--model", help="hub id, model folder or run folder; else the recipe's model")
     parser.add_argument("--split", help="train, validation or test; else the recipe's")
@@ -36,8 +43,11 @@ def main(argv: Sequence[str]) -> int:
     own, flags = parser.parse_known_args(argv)
     if own.n is not None and own.n < 1:
         raise UserError(f"--n {own.n}: score at least one row")
-
-    from rlvr_recipes.runs import RunFolder
+    for word, instead in (("--eval_rows", "--n"), ("--eval_split", "--split"), ("--output_dir", "--output")):
+        if any(flag.partition("=")[0] == word for flag in flags):
+            raise UserError(f"{word} is for training; here it is {instead}")
+    if own.model == "":
+        raise UserError("--model is empty")
 
     policy = own.model or own.recipe
     trained = RunFolder.existing(policy) if RunFolder.is_one(policy) else None
@@ -47,8 +57,6 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(
             f"{trained.path} has no adapter yet; finish it: {command.line('train', '--resume', trained.path)}"
         )
-    if own.output is not None and own.output.exists() and any(own.output.iterdir()):
-        raise UserError(f"--output {own.output} is not empty; nothing is overwritten")
     print(f"recipe {recipe.name}: loading torch and TRL", flush=True)
 
     from rlvr_recipes import evaluation, models
@@ -58,12 +66,13 @@ def main(argv: Sequence[str]) -> int:
     if trained is not None:
         if own.config is not None:
             raise UserError("a run folder brings its own configuration; give fields as flags instead of --config")
-        config = resolve(recipe, flags, trained.values_here(), str(trained.path / "config.yaml"))
+        config = resolve(recipe, flags, trained.values_here(), str(trained.path / "config.yaml"), parser.options)
         if not config.model.use_peft:
             config.model.model_name_or_path = str(trained.adapter)  # all weights were trained
     else:
         flags = [*(["--model_name_or_path", own.model] if own.model else []), *flags]
-        config = resolve(recipe, flags, read_file(own.config) if own.config else None, f"--config {own.config}")
+        given = read_file(own.config) if own.config else None
+        config = resolve(recipe, flags, given, f"--config {own.config}", parser.options)
     run = config.run
     exemplars = recipe.exemplars_shown(recipe.shots if run.shots is None else run.shots)
     split = own.split or run.eval_split or recipe.eval_split
@@ -74,14 +83,14 @@ def main(argv: Sequence[str]) -> int:
     rows = rows[: own.n]
 
     model_config, tokenizer = models.load_tokenizer(config)
-    ids = tokenize(tokenizer, [recipe.prompt(row, exemplars) for row in rows], config.chat_template_kwargs)
+    ids = tokenize(tokenizer, recipe.prompts_of(rows, exemplars), config.chat_template_kwargs)
     models.check_lengths(ids, config.max_completion_length, model_config)
+    output = make_output(own.output, recipe.name)
     model = models.load_policy(config, tokenizer)
     if trained is not None and config.model.use_peft:
         model = models.add_adapter(model, trained.adapter)
 
     label = str(trained.path) if trained is not None else config.model_name
-    output = own.output or Path("runs") / "eval" / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     summary = evaluation.evaluate(
         model, tokenizer, recipe, rows, exemplars, config, output / "completions.jsonl", split
     )

@@ -90,7 +90,7 @@ def evaluate(
     The file grows as completions come, so an evaluation that is cut short leaves what it had. `title` stands before the
     progress.
     """
-    prompts = [recipe.prompt(row, exemplars) for row in rows]
+    prompts = recipe.prompts_of(rows, exemplars)
     prompt_ids = tokenize(tokenizer, prompts, config.chat_template_kwargs)
     stop = StopRule(tokenizer, recipe.stop)
     first = next(iter(recipe.rewards)).__name__
@@ -115,9 +115,8 @@ def evaluate(
             if done % config.run.eval_batch_size and done < len(rows):
                 return
             right = sum(r[first] == 1.0 for r in scored)
-            low, high = wilson(right, done)
             line.update(
-                f"{title}: {done}/{len(rows)} | accuracy {right / done:.1%} [{low:.1%}, {high:.1%}] | "
+                f"{title}: {done}/{len(rows)} | accuracy so far {right / done:.1%} | "
                 f"{duration(passed / done * (len(rows) - done))} left"
             )
 
@@ -172,13 +171,14 @@ def table(columns: dict[str, Summary]) -> str:
 def example(recipe: Recipe, rows: Sequence[Row], before: Path, after: Path) -> str:
     """The first row that was answered wrong before and right after, with both completions; empty if there is none."""
     first = next(iter(recipe.rewards)).__name__
-    pairs = zip(
-        *(map(json.loads, file.read_text(encoding="utf-8").splitlines()) for file in (before, after)), strict=True
-    )
-    for row, (old, new) in zip(rows, pairs, strict=True):
+    if not before.exists():
+        return ""
+    # Not splitlines(): a completion may hold line breaks that JSON does not escape.
+    olds, news = (map(json.loads, f.read_text(encoding="utf-8").strip("\n").split("\n")) for f in (before, after))
+    for row, old, new in zip(rows, olds, news, strict=True):
         if old[first] != 1.0 and new[first] == 1.0:
             question = f": {row['question']}" if "question" in row else ""
-            texts = [" | ".join(text["completion"].strip().splitlines()) for text in (old, new)]
+            texts = [" | ".join(text["completion"].split("\n")).strip(" |") for text in (old, new)]
             return f"row {old['row']}{question}\n  before  {texts[0]}\n  after   {texts[1]}"
     return ""
 

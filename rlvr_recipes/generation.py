@@ -1,5 +1,6 @@
 """Prompts to tokens, the rule by which a completion ends, and batched generation; shared by rollouts and evaluation."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -46,8 +47,10 @@ class StopRule:
     def __init__(self, tokenizer: Tokenizer, texts: Sequence[str]) -> None:
         self.tokenizer = tokenizer
         self.texts = tuple(texts)
-        self.longest = max((len(text) for text in texts), default=0)
-        lasts = {text[-1] for text in texts}
+        if special := set(texts) & set(tokenizer.all_special_tokens):
+            raise UserError(f"stop {special.pop()!r} is a special token of the model, which ends a completion anyway")
+        self.longest = max((len(text.encode()) for text in texts), default=0)
+        lasts = {text[-1] for text in texts} | {"\ufffd"}  # a token may end in the middle of a character
         pieces = tokenizer.batch_decode([[i] for i in range(len(tokenizer))]) if texts else []
         self._can_complete = torch.tensor([not lasts.isdisjoint(piece) for piece in pieces])
 
@@ -148,7 +151,9 @@ def generate_greedily(
     batch_size: int,
     advance: Callable[[int, list[int], bool], None],
 ) -> None:
-    """Greedy completions of prompts, longest first, in left-padded batches.
+    """Greedy completions of prompts, in left-padded batches of about one length.
+
+    The batches come in a fixed random order, so that what is known so far is not what is known of the longest.
 
     Args:
         prompt_ids: token ids per prompt.
@@ -164,9 +169,10 @@ def generate_greedily(
         disable_compile=True,
     )
     order = sorted(range(len(prompt_ids)), key=lambda i: -len(prompt_ids[i]))
+    batches = [order[begin : begin + batch_size] for begin in range(0, len(order), batch_size)]
+    random.Random(0).shuffle(batches)
     model.eval()
-    for begin in range(0, len(order), batch_size):
-        batch = order[begin : begin + batch_size]
+    for batch in batches:
         width = max(len(prompt_ids[i]) for i in batch)
         ids = torch.full((len(batch), width), tokenizer.pad_token_id, device=model.device)
         mask = torch.zeros_like(ids)

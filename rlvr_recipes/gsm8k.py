@@ -44,51 +44,81 @@ def row(question: object, answer: object, place: str) -> Row:
     gold = answer.partition("####")[2].strip()
     try:
         gold_number(gold)
+        (question + answer).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{place}: half of a surrogate pair, which is no text: {error.reason}") from error
     except ValueError as error:
         raise UserError(f"{place}: {error}") from error
     return {"question": question.strip(), "solution": clean_solution(answer).strip(), "answer": gold}
 
 
+def _from_parquet(file: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        records = pyarrow.parquet.read_table(file).to_pylist()
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: not a sound parquet file: {error}") from error
+    yield from ((f"{file}, row {number}", record) for number, record in enumerate(records, 1))
+
+
+def _from_csv(file: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            names = list(reader.fieldnames or [])
+            if len(set(names)) < len(names):
+                raise UserError(f"{file}, line 1: a column stands there twice: {', '.join(names)}")
+            for record in reader:
+                place = f"{file}, line {reader.line_num}"
+                if None in record or None in record.values():
+                    raise UserError(f"{place}: not as many cells as columns; a cell with a comma needs quotes")
+                yield place, dict(record)
+        except csv.Error as error:
+            raise UserError(f"{file}, after line {reader.line_num}: not CSV: {error}") from error
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return dict(pairs)
+
+
+def _from_jsonl(file: Path) -> Iterator[tuple[str, dict[str, object]]]:
+    with file.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            place = f"{file}, line {number}"
+            try:
+                record = json.loads(line, object_pairs_hook=_once)
+            except (ValueError, RecursionError) as error:
+                raise UserError(f"{place}: not JSON: {error}") from error
+            if not isinstance(record, dict):
+                raise UserError(f"{place}: a row must be a JSON object with question and answer")
+            yield place, record
+
+
 def _records(file: Path) -> Iterator[tuple[str, dict[str, object]]]:
     """Each record of a jsonl, csv or parquet file with its place in it."""
-    if file.suffix == ".parquet":
-        import pyarrow
-        import pyarrow.parquet
-
-        try:
-            table = pyarrow.parquet.read_table(file)
-        except pyarrow.ArrowInvalid as error:
-            raise UserError(f"{file}: not a parquet file: {error}") from error
-        for number, record in enumerate(table.to_pylist(), 1):
-            yield f"{file}, row {number}", record
-        return
     try:
-        with file.open(encoding="utf-8", newline="" if file.suffix == ".csv" else None) as lines:
-            if file.suffix == ".csv":
-                reader = csv.DictReader(lines)
-                for record in reader:
-                    yield f"{file}, line {reader.line_num}", dict(record)
-                return
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                place = f"{file}, line {number}"
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise UserError(f"{place}: not JSON: {error}") from error
-                if not isinstance(record, dict):
-                    raise UserError(f"{place}: a row must be a JSON object with question and answer")
-                yield place, record
+        yield from {".parquet": _from_parquet, ".csv": _from_csv, ".jsonl": _from_jsonl}[file.suffix](file)
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not UTF-8 text: {error}") from error
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
 
 
 def _file(folder: Path, stem: str) -> Path:
     """The one file of a split in a folder: `train.jsonl`, or `train-00000-of-00001.parquet` as the hub names it."""
-    if not folder.is_dir():
-        raise UserError(f"--dataset_path {folder} is not a folder")
-    found = [f for f in sorted(folder.iterdir()) if f.suffix in _FORMATS and re.split(r"[-.]", f.name)[0] == stem]
+    try:
+        files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in _FORMATS)
+    except OSError as error:
+        raise UserError(
+            f"--dataset_path {str(folder)[:200]} is not a folder that can be read: {error.strerror}"
+        ) from error
+    found = [file for file in files if re.split(r"[-.]", file.name)[0] == stem]
     if len(found) != 1:
         what = "has no" if not found else f"has {len(found)} files for"
         raise UserError(f"{folder} {what} {stem}; give it one {stem}.jsonl, {stem}.parquet or {stem}.csv")

@@ -2,12 +2,14 @@
 
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
 from trl import get_quantization_config
 
@@ -35,6 +37,24 @@ def locate(name: str) -> str:
     return name
 
 
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Turns what a library says of a setting or a file that it was given into a `UserError`."""
+    try:
+        yield
+    except (
+        ValueError,
+        TypeError,
+        ImportError,
+        OSError,
+        RuntimeError,
+        AttributeError,
+        KeyError,
+        SafetensorError,
+    ) as error:
+        raise UserError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:500]}") from error
+
+
 def load_tokenizer(config: Config) -> tuple[PretrainedConfig, Tokenizer]:
     """The configuration and tokenizer of a run's policy, padded on the left, without its weights.
 
@@ -57,8 +77,7 @@ def load_tokenizer(config: Config) -> tuple[PretrainedConfig, Tokenizer]:
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"model {config.model_name} could not be loaded: {reason} "
-            f"Without a network give a folder: --model_name_or_path FOLDER"
+            f"model {config.model_name} could not be loaded: {reason} Without a network, name a folder"
         ) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -79,10 +98,17 @@ def load_policy(config: Config, tokenizer: Tokenizer) -> Policy:
         "quantization_config": get_quantization_config(args),
         "device_map": {"": torch.cuda.current_device()} if torch.cuda.is_available() and not grpo.use_cpu else None,
     }
-    given = grpo.model_init_kwargs or {}
-    model = AutoModelForCausalLM.from_pretrained(
-        locate(config.model_name), **options | (given if isinstance(given, dict) else {})
-    )
+    if isinstance(grpo.model_init_kwargs, dict):
+        options |= grpo.model_init_kwargs
+    with refused(f"model {config.model_name} could not be loaded"):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            locate(config.model_name), output_loading_info=True, **options
+        )
+    model, told = loaded
+    if missing := sorted(told["missing_keys"]):
+        raise UserError(
+            f"model {config.model_name} lacks {len(missing)} of its weights, {missing[0]} for one; they would be random"
+        )
     grpo.model_init_kwargs = None  # used up; GRPOTrainer would warn that it ignores them
     if args.load_in_4bit:
         import bitsandbytes
@@ -100,7 +126,8 @@ def load_policy(config: Config, tokenizer: Tokenizer) -> Policy:
 
 def add_adapter(model: Policy, folder: Path) -> PeftModel:
     """A trained adapter on its base, for inference."""
-    return PeftModel.from_pretrained(model, folder)
+    with refused(f"the adapter in {folder} could not be loaded"):
+        return PeftModel.from_pretrained(model, folder)
 
 
 def check_lengths(prompt_ids: Sequence[list[int]], max_completion_length: int, config: PretrainedConfig) -> None:

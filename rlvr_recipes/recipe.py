@@ -3,9 +3,13 @@
 import difflib
 import importlib.util
 import inspect
+import math
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -32,12 +36,32 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 SPLITS = ("train", "validation", "test")
+# Columns of our own in completions and evaluations, and names that GRPOTrainer gives a meaning.
+RESERVED = frozenset({"row", "prompt_sha256", "completion", "tokens", "cut_off", "reward", "prompt"})
+TAKEN = frozenset(
+    "prompt prompts completion completions completion_ids trainer_state log_extra log_metric image images "
+    "environment environments".split()
+)
+
+
+@contextmanager
+def users_code(path: Path) -> Iterator[None]:
+    """Turns whatever a recipe's own code raises into a `UserError` with its file and line."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # also SystemExit: a recipe must not end the command as if it had succeeded
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
+        place = f"{path}, line {line}" if line is not None else str(path)
+        raise UserError(f"{place}: {type(error).__name__}: {error}") from error
 
 
 def check_split(split: str) -> None:
     """Refuses a split that no recipe has."""
     if split not in SPLITS:
-        raise UserError(f"there is no split {split}{nearest(split, SPLITS)} Known: {', '.join(SPLITS)}")
+        raise UserError(f"there is no split {split}{nearest(split, SPLITS)} (known: {', '.join(SPLITS)})")
 
 
 def pay(
@@ -69,6 +93,8 @@ def pay(
             f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; there is {', '.join(columns)}"
         )
     paid = reward(**given)
+    if not isinstance(paid, Sequence) or not all(value is None or isinstance(value, int | float) for value in paid):
+        raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give a list of numbers")
     if len(paid) != len(completions):
         raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {len(completions)} completions")
     return paid
@@ -85,6 +111,8 @@ class Case:
     fields: dict[str, Any]
 
     def __init__(self, completion: str, **fields: Any) -> None:
+        if not isinstance(completion, str):
+            raise UserError(f"a case begins with the text of a completion, not {completion!r}")
         object.__setattr__(self, "completion", completion)
         object.__setattr__(self, "fields", fields)
 
@@ -121,29 +149,62 @@ class Recipe:
     path: Path = Path()
 
     def __post_init__(self) -> None:
-        if not self.rewards:
-            raise UserError("rewards is empty: a recipe needs at least one reward, the first decides accuracy")
+        if not isinstance(self.rewards, Mapping) or not self.rewards:
+            raise UserError(
+                "rewards is a dict, reward function -> weight, with at least one; the first decides accuracy"
+            )
+        for reward, weight in self.rewards.items():
+            if not inspect.isfunction(reward) or inspect.iscoroutinefunction(reward):
+                raise UserError(f"rewards holds {reward!r}, which is no plain function (def)")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+                raise UserError(f"the weight of reward {reward.__name__} is {weight!r}; it must be a number")
+            if reward.__name__ in RESERVED:
+                raise UserError(f"a reward cannot be called {reward.__name__}: our records have a column of that name")
         names = [reward.__name__ for reward in self.rewards]
         if len(set(names)) < len(names):
             raise UserError(f"two rewards have one name, TRL would merge them: {', '.join(names)}; rename one")
-        if isinstance(self.stop, str) or "" in self.stop:
+        if not isinstance(self.stop, tuple) or not all(isinstance(text, str) and text for text in self.stop):
             raise UserError('stop is a tuple of non-empty texts, such as ("\\n\\n",)')
+        if not isinstance(self.exemplars, Sequence) or not all(
+            isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
+            for pair in self.exemplars
+        ):
+            raise UserError("exemplars is a list of pairs of texts, (question, solution)")
+        if not callable(self.rows) or not callable(self.prompt):
+            raise UserError("rows and prompt are functions: rows(split) and prompt(row, exemplars)")
+        if not isinstance(self.config, Mapping) or not all(isinstance(name, str) for name in self.config):
+            raise UserError("config is a dict, field name -> value")
+        if not isinstance(self.cases, Sequence) or not all(isinstance(case, Case) for case in self.cases):
+            raise UserError("cases is a list of Case(...)")
+        if not isinstance(self.model, str) or not self.model:
+            raise UserError("model is a hub id or a folder")
         self.exemplars_shown(self.shots)
 
     def exemplars_shown(self, shots: int) -> Sequence[Exemplar]:
         """The first `shots` exemplars; more than there are, or fewer than none, is a `UserError`."""
-        if not 0 <= shots <= len(self.exemplars):
-            raise UserError(f"shots is {shots}, but there are {len(self.exemplars)} exemplars; take 0 to that many")
+        if isinstance(shots, bool) or not isinstance(shots, int) or not 0 <= shots <= len(self.exemplars):
+            raise UserError(f"shots is {shots!r}, but there are {len(self.exemplars)} exemplars; take 0 to that many")
         return self.exemplars[:shots]
 
     def rows_of(self, split: str, dataset_path: str | None = None) -> list[Row]:
         """The rows of a split. A `dataset_path` for a recipe that makes its own rows is a `UserError`."""
         check_split(split)
         if dataset_path is None:
-            return list(self.rows(split))
+            with users_code(self.path):
+                return list(self.rows(split))
         if "dataset_path" not in inspect.signature(self.rows).parameters:
             raise UserError(f"recipe {self.name} makes its own rows and reads no files; leave out --dataset_path")
-        return list(self.rows(split, dataset_path=dataset_path))
+        with users_code(self.path):
+            return list(self.rows(split, dataset_path=dataset_path))
+
+    def prompts_of(self, rows: Sequence[Row], exemplars: Sequence[Exemplar]) -> list[Prompt]:
+        """The prompt of each row; one that is empty or neither text nor messages is a `UserError`."""
+        with users_code(self.path):
+            prompts = [self.prompt(row, exemplars) for row in rows]
+        for number, prompt in enumerate(prompts, 1):
+            if not isinstance(prompt, str | list) or not prompt:
+                raise UserError(f"recipe {self.name}: the prompt of row {number} is {prompt!r}, not a text or messages")
+        return prompts
 
     def check_cases(self) -> None:
         """Scores every case; a `UserError` names the first whose pay is not the expected one."""
@@ -156,8 +217,9 @@ class Recipe:
                 raise UserError(f"{place} expects no pay; say it of one of {', '.join(rewards)}")
             for name in expected:
                 try:
-                    (paid,) = pay(rewards[name], [case.completion], columns)
-                except (UserError, ValueError) as error:
+                    with users_code(self.path):
+                        (paid,) = pay(rewards[name], [case.completion], columns)
+                except UserError as error:
                     raise UserError(f"{place}: {error}") from error
                 if paid != case.fields[name]:
                     raise UserError(
@@ -174,27 +236,44 @@ class Recipe:
                 raise UserError(f"{place}: row {number} is a {type(row).__name__}; a row is a dict, column -> value")
             if row.keys() != rows[0].keys():
                 raise UserError(f"{place}: row {number} has {', '.join(row)}; the first has {', '.join(rows[0])}")
+        if taken := TAKEN.intersection(rows[0]):
+            raise UserError(
+                f"{place}: a column cannot be called {min(taken)}, TRL gives that name a meaning of its own"
+            )
+        names = [*rows[0], *(reward.__name__ for reward in self.rewards)]
+        for number, case in enumerate(self.cases, 1):
+            for name in case.fields:
+                if name not in names:
+                    raise UserError(f"case {number} says {name}, no column and no reward{nearest(name, names)}")
         columns = {name: [row[name] for row in rows] for name in rows[0]}
+        for name, values in columns.items():
+            kinds = {type(value) for value in values} - {type(None)}
+            if len(kinds) > 1 and kinds != {int, float}:
+                listed = ", ".join(sorted(kind.__name__ for kind in kinds))
+                raise UserError(f"{place}: the column {name} holds values of several types: {listed}")
         for reward in self.rewards:
             try:
-                pay(reward, [""] * len(rows), columns)
-            except (UserError, ValueError) as error:
+                with users_code(self.path):
+                    pay(reward, [""] * len(rows), columns)
+            except UserError as error:
                 raise UserError(f"{place}: {error}") from error
 
 
 def find_recipe(name_or_path: str) -> Path:
     """The file of a recipe: a path as it is, a name in `./recipes` or among the recipes that came with the package."""
-    path = Path(name_or_path)
+    path = Path(name_or_path[:4096])
     if path.suffix == ".py" or len(path.parts) > 1:
         if not path.is_file():
-            raise UserError(f"there is no recipe file {path}")
+            kind = "run folder" if path.is_dir() or path.parts[0] == "runs" else "recipe file (a path ends in .py)"
+            raise UserError(f"{path} is no {kind}" if path.exists() else f"there is no {kind} {path}")
         return path.resolve()
     folders = [Path("recipes"), *map(Path, recipes.__path__)]
     for folder in folders:
         if (folder / f"{name_or_path}.py").is_file():
             return (folder / f"{name_or_path}.py").resolve()
     known = sorted({file.stem for folder in folders for file in folder.glob("*.py") if file.stem != "__init__"})
-    raise UserError(f"there is no recipe {name_or_path}{nearest(name_or_path, known)} Known: {', '.join(known)}")
+    near = nearest(name_or_path, known)
+    raise UserError(f"there is no recipe {name_or_path}{near} (known: {', '.join(known)}; a path ends in .py)")
 
 
 def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
@@ -214,15 +293,17 @@ def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))  # a recipe may have helper modules beside it
     try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise UserError(f"{error.filename}, line {error.lineno}: {error.msg}: {(error.text or '').strip()}") from error
+        with users_code(path):
+            spec.loader.exec_module(module)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except TypeError as error:
-        if "Recipe.__init__()" not in str(error):
-            raise
-        raise UserError(f"{path}: {str(error).replace('Recipe.__init__() ', '')} (see rlvr_recipes.Recipe)") from error
+        cause = error.__cause__
+        if isinstance(cause, SyntaxError):
+            place = f"{path}, line {cause.lineno}" if cause.lineno else str(path)
+            raise UserError(f"{place}: {cause.msg}: {(cause.text or '').strip()}".rstrip(": ")) from error
+        if unknown := re.search(r"Recipe.__init__\(\) got an unexpected keyword argument '(\w+)'", str(cause)):
+            near = nearest(unknown[1], [f.name for f in fields(Recipe)])
+            raise UserError(f"{str(error).split(': ')[0]}: a Recipe has no {unknown[1]}{near}") from error
+        raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
     recipe = vars(module).get("RECIPE")
     if not isinstance(recipe, Recipe):
         raise UserError(f"{path} has no RECIPE = Recipe(...) at its end")

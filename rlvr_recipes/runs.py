@@ -11,6 +11,7 @@ adapter/                                  what was learned
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -36,6 +37,16 @@ def write_whole(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def unused_folder(stem: Path) -> Path:
+    """Makes a folder that nobody has: `stem`, or `stem.2` and so on where it is taken."""
+    for number in itertools.count(1):
+        path = stem if number == 1 else stem.with_name(f"{stem.name}.{number}")
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(parents=True)
+            return path
+    raise AssertionError("counting ends never")
+
+
 def fingerprint(rows: Sequence[Row]) -> str:
     """SHA-256 over the rows in their order, the same for the same content whichever file format brought it."""
     digest = hashlib.sha256()
@@ -43,6 +54,11 @@ def fingerprint(rows: Sequence[Row]) -> str:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass"))
         digest.update(b"\n")
     return digest.hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def git_state(folder: Path) -> dict[str, Any]:
@@ -77,24 +93,21 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def planned(cls, recipe: Recipe, seed: int, output_dir: str | None) -> "RunFolder":
-        """Where a new run will be: `output_dir`, or a folder of its own that no other run has. Nothing is made yet.
+    def claimed(cls, recipe: Recipe, seed: int, output_dir: str | None) -> "RunFolder":
+        """The folder of a new run, made and empty: `output_dir`, or one of its own under runs/.
 
         Raises:
-            UserError: `output_dir` exists and is not empty; no run is ever overwritten.
+            UserError: `output_dir` is there and not empty, or cannot be made; no run is ever overwritten.
         """
-        if output_dir is not None:
-            path = Path(output_dir)
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise UserError(
-                    f"{path} exists; no run overwrites another, choose another --output_dir or leave it out"
-                )
-            return cls(path)
-        stem = Path("runs") / recipe.name / f"{time.strftime('%Y%m%d-%H%M%S')}-{seed}"
-        path, number = stem, 1
-        while path.exists():
-            number += 1
-            path = stem.with_name(f"{stem.name}.{number}")
+        if output_dir is None:
+            return cls(unused_folder(Path("runs") / recipe.name / f"{time.strftime('%Y%m%d-%H%M%S')}-{seed}"))
+        path = Path(output_dir)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                raise UserError(f"{path} is not empty; no run overwrites another, choose another --output_dir")
+        except (OSError, ValueError) as error:
+            raise UserError(f"the run folder {path} cannot be made: {error}") from error
         return cls(path)
 
     @classmethod
@@ -105,6 +118,8 @@ class RunFolder:
             UserError: it is not one.
         """
         folder = cls(Path(path))
+        if not folder.path.is_dir():
+            raise UserError(f"there is no run folder {path}")
         for name in ("recipe.py", "config.yaml", "manifest.json"):
             if not (folder.path / name).is_file():
                 raise UserError(f"{path} is not a run folder: {name} is missing")
@@ -116,8 +131,7 @@ class RunFolder:
         return (Path(path) / "manifest.json").is_file() and (Path(path) / "recipe.py").is_file()
 
     def create(self, recipe: Recipe, values: Mapping[str, Any], data: Mapping[str, Sequence[Row]]) -> None:
-        """Makes the folder and writes what is known before the run."""
-        self.path.mkdir(parents=True)
+        """Writes what is known before the run into its empty folder."""
         (self.path / "completions").mkdir()
         (self.path / "evaluation").mkdir()
         shutil.copyfile(recipe.path, self.path / "recipe.py")
@@ -135,14 +149,25 @@ class RunFolder:
         }
         write_whole(self.path / "manifest.json", json.dumps(manifest, indent=2))
 
+    def _read(self, name: str) -> dict[str, Any]:
+        """A JSON or YAML file of the folder, which holds a map."""
+        text = (self.path / name).read_text(encoding="utf-8", errors="replace")
+        try:
+            found = yaml.safe_load(text) if name.endswith(".yaml") else json.loads(text)
+        except (yaml.YAMLError, ValueError) as error:
+            raise UserError(f"{self.path / name} is damaged: {str(error).splitlines()[0]}") from error
+        if not isinstance(found, dict):
+            raise UserError(f"{self.path / name} is damaged: it holds no map")
+        return found
+
     @property
     def manifest(self) -> dict[str, Any]:
-        return json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+        return self._read("manifest.json")
 
     @property
     def values(self) -> dict[str, Any]:
         """The resolved configuration, as --config takes it."""
-        return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        return self._read("config.yaml")
 
     def values_here(self) -> dict[str, Any]:
         """The configuration without its precision where this machine has no GPU as the run had, or has one."""
@@ -154,8 +179,7 @@ class RunFolder:
     @property
     def results(self) -> dict[str, Any]:
         """What has been evaluated so far."""
-        path = self.path / "results.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return self._read("results.json") if (self.path / "results.json").exists() else {}
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         write_whole(self.path / "results.json", json.dumps(results, indent=2))
@@ -187,12 +211,14 @@ class RunFolder:
             file.write(json.dumps(metrics) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The steps so far; a last line that a kill cut off does not count."""
+        """The steps so far; a line that a kill cut off does not count."""
         path = self.path / "metrics.jsonl"
-        steps = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        steps: list[dict[str, Any]] = []
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []:
             with contextlib.suppress(json.JSONDecodeError):
-                steps.append(json.loads(line))
+                step = json.loads(line)
+                if isinstance(step, dict) and isinstance(step.get("step"), int):
+                    steps.append(step)
         return steps
 
     def write_completions(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -201,25 +227,28 @@ class RunFolder:
         import pyarrow.parquet
 
         path = self.path / "completions" / f"step_{step:05d}.parquet"
+        path.parent.mkdir(exist_ok=True)
         part = path.with_name(f".{path.name}.part")
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), part)
         part.replace(path)
 
     def mark_complete(self, checkpoint: Path) -> None:
-        """Says that everything of a checkpoint is on disk, by listing it."""
-        files = {str(f.relative_to(checkpoint)): f.stat().st_size for f in checkpoint.rglob("*") if f.is_file()}
+        """Says that everything of a checkpoint is on disk, by listing it with SHA-256."""
+        files = {str(f.relative_to(checkpoint)): _sha256(f) for f in sorted(checkpoint.rglob("*")) if f.is_file()}
         write_whole(checkpoint / "complete.json", json.dumps(files, indent=2))
 
     def last_checkpoint(self) -> Path | None:
-        """The newest checkpoint of which every file is there in its full size; a killed save leaves one that is not."""
-        found = sorted(self.checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-        for checkpoint in reversed(found):
-            listing = checkpoint / "complete.json"
-            if not listing.is_file():
+        """The newest checkpoint of which every file is what it was; a kill or a power cut leaves one that is not."""
+        found = [
+            path for path in self.checkpoints.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdigit()
+        ]
+        for checkpoint in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
+            try:
+                files = json.loads((checkpoint / "complete.json").read_text(encoding="utf-8"))
+                if files and all(_sha256(checkpoint / name) == digest for name, digest in files.items()):
+                    return checkpoint
+            except (OSError, ValueError, AttributeError):  # not there, cut short, or not what mark_complete wrote
                 continue
-            files = json.loads(listing.read_text(encoding="utf-8"))
-            if all((checkpoint / f).is_file() and (checkpoint / f).stat().st_size == n for f, n in files.items()):
-                return checkpoint
         return None
 
     @staticmethod
@@ -233,5 +262,5 @@ class RunFolder:
         kept = [metrics for metrics in self.read_metrics() if metrics["step"] <= step]
         write_whole(self.path / "metrics.jsonl", "".join(json.dumps(metrics) + "\n" for metrics in kept))
         for file in (self.path / "completions").glob("step_*.parquet"):
-            if int(file.stem.split("_")[1]) > step:
+            if file.stem > f"step_{step:05d}":
                 file.unlink()

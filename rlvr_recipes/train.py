@@ -9,8 +9,8 @@ Order of precedence: our defaults < the recipe < --config (a YAML file of FIELD:
     python -m rlvr_recipes.train --resume runs/arithmetic/20261121-120000-42
 """
 
-import argparse
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,9 @@ def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
     run = config.run
     train = recipe.rows_of("train", run.dataset_path)
     recipe.check_rows(train, "train")
-    data = {"train": train if run.train_rows is None else train[: run.train_rows]}
+    if run.train_rows is not None and run.train_rows > len(train):
+        raise UserError(f"train_rows is {run.train_rows}, but there are {len(train)} train rows")
+    data = {"train": train[: run.train_rows]}
     if run.eval_rows:
         split = run.eval_split or recipe.eval_split
         if split == "train":
@@ -57,17 +59,21 @@ def make_trainer(
     from rlvr_recipes import models
     from rlvr_recipes.trainer import ProgressLine, RecipeTrainer, WholeCheckpoints
 
-    trainer = RecipeTrainer(
-        model=models.load_policy(config, tokenizer),
-        reward_funcs=list(recipe.rewards),
-        args=config.grpo,
-        train_dataset=datasets.Dataset.from_list([{**row, "prompt": recipe.prompt(row, exemplars)} for row in rows]),
-        processing_class=tokenizer,
-        peft_config=get_peft_config(config.model),
-        callbacks=[ProgressLine(folder, next(iter(recipe.rewards)).__name__), WholeCheckpoints(folder)],
-        stop_texts=recipe.stop,
-        record=folder.write_completions,
-    )
+    model = models.load_policy(config, tokenizer)
+    with models.refused("this run cannot be set up"):
+        trainer = RecipeTrainer(
+            model=model,
+            reward_funcs=list(recipe.rewards),
+            args=config.grpo,
+            train_dataset=datasets.Dataset.from_list(
+                [{**row, "prompt": p} for row, p in zip(rows, recipe.prompts_of(rows, exemplars), strict=True)]
+            ),
+            processing_class=tokenizer,
+            peft_config=get_peft_config(config.model),
+            callbacks=[ProgressLine(folder, next(iter(recipe.rewards)).__name__), WholeCheckpoints(folder)],
+            stop_texts=recipe.stop,
+            record=folder.write_completions,
+        )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     return trainer
@@ -91,16 +97,18 @@ def train(recipe: Recipe, config: "Config", data: dict[str, Any], resumed: "RunF
     check_train_rows(len(data["train"]), config.grpo)
     model_config, tokenizer = models.load_tokenizer(config)
     for rows in data.values():
-        ids = tokenize(tokenizer, [recipe.prompt(row, exemplars) for row in rows], config.chat_template_kwargs)
+        ids = tokenize(tokenizer, recipe.prompts_of(rows, exemplars), config.chat_template_kwargs)
         models.check_lengths(ids, config.max_completion_length, model_config)
 
     process = PartialState()
     folder, checkpoint = resumed, None
     if folder is None:
-        planned = RunFolder.planned(recipe, config.grpo.seed, config.output_dir)
-        folder = RunFolder(broadcast_object_list([planned.path])[0])
+        claimed: list[Any] = [None]
         if process.is_main_process:
+            folder = RunFolder.claimed(recipe, config.grpo.seed, config.output_dir)
             folder.create(recipe, config.values, data)
+            claimed = [folder.path]
+        folder = RunFolder(broadcast_object_list(claimed)[0])
     else:
         checkpoint = folder.last_checkpoint()
         if process.is_main_process:
@@ -111,22 +119,27 @@ def train(recipe: Recipe, config: "Config", data: dict[str, Any], resumed: "RunF
 
     precision = "NF4" if config.model.load_in_4bit else config.model.dtype
     say(f"policy {config.model_name} ({precision}), {len(exemplars)} shots; run folder {folder.path}")
-    trainer = make_trainer(recipe, config, folder, tokenizer, exemplars, data["train"])
-    policy = trainer.accelerator.unwrap_model(trainer.model)
     results = folder.results
     split, rows = next(((name, rows) for name, rows in data.items() if name != "train"), ("", []))
-
-    def evaluate(when: str) -> None:
-        """Scores the policy as it is now, on the main process, unless that was done before the run was interrupted."""
-        if rows and process.is_main_process and when not in results:
-            output = folder.path / "evaluation" / f"{when}.jsonl"
-            title = f"{when} training, {split}"
-            summary = evaluation.evaluate(policy, tokenizer, recipe, rows, exemplars, config, output, title)
-            results[when] = evaluation.as_json(summary)
-            folder.write_results(results)
-        process.wait_for_everyone()
-
     try:
+        try:
+            trainer = make_trainer(recipe, config, folder, tokenizer, exemplars, data["train"])
+        except UserError:
+            if resumed is None and process.is_main_process:
+                shutil.rmtree(folder.path)  # nothing has been computed that could be lost
+            raise
+        policy = trainer.accelerator.unwrap_model(trainer.model)
+
+        def evaluate(when: str) -> None:
+            """Scores the policy as it is now, on the main process, unless that was done before an interruption."""
+            if rows and process.is_main_process and when not in results:
+                output = folder.path / "evaluation" / f"{when}.jsonl"
+                title = f"{when} training, {split}"
+                summary = evaluation.evaluate(policy, tokenizer, recipe, rows, exemplars, config, output, title)
+                results[when] = evaluation.as_json(summary)
+                folder.write_results(results)
+            process.wait_for_everyone()
+
         evaluate("before")
         if checkpoint is not None and folder.is_last_step(checkpoint):
             trainer._load_from_checkpoint(str(checkpoint))  # `train` would make one step more
@@ -186,13 +199,7 @@ def resume(path: str, others: Sequence[str]) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m rlvr_recipes.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        usage="%(prog)s RECIPE [--config FILE] [--FIELD VALUE ...]",
-    )
+    parser = command.Parser("train", __doc__, "RECIPE [--config FILE] [--FIELD VALUE ...]")
     parser.add_argument("recipe", nargs="?", help="name in recipes/, or path of a recipe file")
     parser.add_argument("--config", metavar="FILE", help="YAML file of FIELD: VALUE lines")
     parser.add_argument("--resume", metavar="RUN", help="run folder to go on with, as it began")
@@ -204,7 +211,8 @@ def main(argv: Sequence[str]) -> int:
         say(describe_fields())
         return 0
     if own.resume is not None:
-        return resume(own.resume, [word for word in argv if word not in ("--resume", own.resume)])
+        resumed = ("--resume", own.resume, f"--resume={own.resume}")
+        return resume(own.resume, [word for word in argv if word not in resumed])
     if own.recipe is None or argv[0] != own.recipe:
         raise UserError("the recipe comes first: python -m rlvr_recipes.train arithmetic --max_steps 20 (see --help)")
     recipe = load_recipe(own.recipe)
@@ -214,7 +222,7 @@ def main(argv: Sequence[str]) -> int:
     from rlvr_recipes.config import read_file, resolve
 
     given = read_file(own.config) if own.config is not None else None
-    config = resolve(recipe, flags, given, f"--config {own.config}")
+    config = resolve(recipe, flags, given, f"--config {own.config}", parser.options)
     data = read_rows(recipe, config)
     say("data: " + ", ".join(f"{len(rows)} {split} rows" for split, rows in data.items()))
     return train(recipe, config, data)

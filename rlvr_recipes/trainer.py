@@ -93,7 +93,9 @@ class RecipeTrainer(GRPOTrainer):
         grouped = total.view(-1, group)
         self._metrics[mode]["dead_groups"].append((grouped.amax(1) == grouped.amin(1)).float().mean().item())
         if self.record is not None and mode == "train":
-            here = slice(self.accelerator.process_index * len(prompts), None)
+            first = self.accelerator.process_index * len(prompts)
+            here = slice(first, first + len(prompts))
+            rewards, pays = total[here].tolist(), paid[here].tolist()
             ended = [*self.eos_token_ids, self._tokenizer.pad_token_id]
             rows = [
                 {
@@ -101,8 +103,8 @@ class RecipeTrainer(GRPOTrainer):
                     "completion": completions[i],
                     "tokens": len(completion_ids_list[i]),
                     "cut_off": completion_ids_list[i][-1] not in ended,
-                    "reward": total[here][i].item(),
-                    **{name: paid[here][i, k].item() for k, name in enumerate(self.reward_func_names)},
+                    "reward": rewards[i],
+                    **dict(zip(self.reward_func_names, pays[i], strict=True)),
                     **{column: values[i] for column, values in told.items()},
                 }
                 for i in range(len(prompts))
@@ -135,10 +137,15 @@ class ProgressLine(TrainerCallback):
         self.folder.append_metrics({"step": state.global_step, **logs, "tokens_per_second": round(speed, 1)})
         done = state.global_step - self.first_step
         left = (now - self.began) / max(done, 1) * (state.max_steps - state.global_step)
+
+        def shown(name: str, form: str) -> str:
+            """A metric, or a dash where no completion of the step had one (a reward may give None)."""
+            return format(logs[name], form) if logs.get(name) is not None else "-"
+
         self.line.update(
-            f"step {state.global_step}/{state.max_steps} | reward {logs['reward']:.3f} | "
-            f"accuracy {logs[f'rewards/{self.accuracy}/mean']:.0%} | dead groups {logs['dead_groups']:.0%} | "
-            f"cut off {logs['completions/clipped_ratio']:.0%} | {speed:,.0f} tokens/s | {duration(left)} left"
+            f"step {state.global_step}/{state.max_steps} | reward {shown('reward', '.3f')} | "
+            f"accuracy {shown(f'rewards/{self.accuracy}/mean', '.0%')} | dead groups {shown('dead_groups', '.0%')} | "
+            f"cut off {shown('completions/clipped_ratio', '.0%')} | {speed:,.0f} tokens/s | {duration(left)} left"
         )
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:

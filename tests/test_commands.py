@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,11 +170,18 @@ def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
         (["train", "arithmetic", "--model_name_or_path", "./none"], "there is no model folder ./none"),
         (["train", "arithmetic", "--max_completion_length", "4096"], "more than the model's context of 4096"),
         (["train", "arithmetic", "--use_peft", "false"], "--use_peft true"),
-        (["train", "gsm8k_fewshot", "--dataset_path", "none"], "--dataset_path none is not a folder"),
-        (["train", "--resume", "none"], "none is not a run folder"),
+        (["train", "gsm8k_fewshot", "--dataset_path", "none"], "--dataset_path none is not a folder that can be read"),
+        (["train", "--resume", "none"], "there is no run folder none"),
+        (["train", "--resume=none", "--seed", "1"], "leave out --seed 1"),
+        (["train", "arithmetic", "--train_rows", "9999"], "there are 4096 train rows"),
+        (["eval", "runs/none"], "there is no run folder runs/none"),
+        (["eval", "arithmetic", "--n", "abc"], "--n: invalid int value: 'abc'"),
+        (["eval", "arithmetic", "--eval_rows", "3"], "--eval_rows is for training; here it is --n"),
+        (["eval", "arithmetic", "--modle", "x"], "no option --modle; did you mean --model?"),
+        (["eval", "arithmetic", "--model", ""], "--model is empty"),
         (["eval", "arithmetic", "--n", "513"], "the test split has 512 rows"),
         (["eval", "arithmetic", "--n", "0"], "score at least one row"),
-        (["eval", "arithmetic", "--splitt", "test"], "no option --splitt"),
+        (["eval", "arithmetic", "--splitt", "test"], "no option --splitt; did you mean --split?"),
         (["eval", "arithmetic", "--model", "nobody/nothing"], "model nobody/nothing could not be loaded"),
     ],
 )
@@ -193,6 +201,73 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(words: list[str], command: 
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--lora_target_modules", "nosuch"], "this run cannot be set up: .*nosuch not found in the base model"),
+        (["--attn_implementation", "bogus"], "model assets/tiny_policy could not be loaded"),
+        (["--model_init_kwargs", '{"bogus": 1}'], "could not be loaded"),
+    ],
+)
+def test_what_only_the_loaded_model_can_refuse_leaves_no_run_behind(
+    flags: list[str], complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=complaint):
+        train.main(["arithmetic", "--eval_rows", "0", *flags])
+    assert not list(tmp_path.glob("runs/arithmetic/*"))
+
+
+def test_a_model_that_lacks_weights_is_not_filled_with_random_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import save_file
+
+    shutil.copytree(TINY, tmp_path / "model")
+    weights = load_file(TINY / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, tmp_path / "model" / "model.safetensors", {"format": "pt"})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"lacks 1 of its weights, model\.layers\.1\.mlp\.up_proj\.weight"):
+        eval_.main(["arithmetic", "--model", "model", "--n", "4"])
+
+
+def test_a_reward_may_have_nothing_to_say(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(
+        "from rlvr_recipes import Recipe, prompts\n"
+        "def silent(completions, **kwargs):\n    return [None] * len(completions)\n"
+        "RECIPE = Recipe(model='assets/tiny_policy', rows=lambda split: [{'q': f'{split} {i}?'} for i in range(8)],\n"
+        "    prompt=lambda row, exemplars: prompts.plain(exemplars, row['q']), rewards={silent: 1.0})\n"
+    )
+    done = command(
+        "train", "task.py", *SMALL[3:], "--gradient_accumulation_steps", 1, "--max_steps", 1, "--eval_rows", 4
+    )
+    assert "accuracy -" in done.stderr
+
+
+def test_a_completion_may_hold_any_line_break(tmp_path: Path) -> None:
+    from rlvr_recipes import load_recipe
+    from rlvr_recipes.evaluation import example
+
+    rows = load_recipe("arithmetic").rows_of("test")[:2]
+    for name, pay in (("before", 0.0), ("after", 1.0)):
+        texts = ["a\u2028b\x85c\n#### 1", "#### 2"]
+        lines = [
+            json.dumps({"row": i, "completion": t, "correct_number": pay}, ensure_ascii=False)
+            for i, t in enumerate(texts)
+        ]
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    shown = example(load_recipe("arithmetic"), rows, tmp_path / "before", tmp_path / "after")
+    assert shown.startswith(f"row 0: {rows[0]['question']}\n  before  a\u2028b")
+
+
+def test_a_reader_that_has_had_enough_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m rlvr_recipes.train --fields | head -1", shell=True, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
 
 
 def test_a_bad_row_stops_the_run_before_a_model_is_looked_for(small_gsm8k: Path, command: Command) -> None:

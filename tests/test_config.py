@@ -104,13 +104,40 @@ def test_a_misspelt_key_in_a_file_or_a_recipe_says_where_it_stands(recipe: Recip
         (["--use_vllm", "true"], "use_vllm with load_in_4bit does not work"),
         (["--use_vllm", "true", "--load_in_4bit", "false"], "needs vLLM"),
         (["--use_transformers_continuous_batching", "true"], "refused"),
-        (["--load_in_8bit", "true"], "8 bit and 4 bit"),
-        (["--push_to_hub", "true"], "not done during a run"),
+        (["--push_to_hub", "true"], "push_to_hub True is refused: not done during a run"),
         (["--eval_strategy", "steps"], "samples at the training temperature"),
         (["--resume_from_checkpoint", "x"], "--resume RUN"),
         (["--save_steps", "0.1", "--max_steps", "30", "--num_iterations", "2"], "save_steps 3 would save"),
-        (["--eval_rows", "-1"], "eval_rows must be 0 or more"),
+        (["--load_in_8bit", "true"], "8 bit and 4 bit"),
+        (["--eval_rows", "-1"], "eval_rows is -1; it must be at least 0"),
         (["--dtype", "float15"], "invalid choice: 'float15'"),
+        (["--temperature", "0"], "temperature is 0; it must be more than 0"),
+        (["--temperature", "nan"], "temperature is nan"),
+        (["--top_p", "2"], "top_p is 2; it must be more than 0 and at most 1"),
+        (["--learning_rate", "-1"], "learning_rate is -1"),
+        (["--learning_rate", "inf"], "learning_rate is inf"),
+        (["--seed", "4294967296"], "seed is 4.29497e+09; it must be at least 0"),
+        (["--lora_r", "0"], "lora_r is 0; it must be at least 1"),
+        (["--num_iterations", "0"], "num_iterations is 0; it must be at least 1"),
+        (["--steps_per_generation", "0"], "steps_per_generation is 0"),
+        (["--max_steps", "0"], "max_steps is 0; it must be at least 1, or -1"),
+        (["--reward_weights", "1"], "give 2 finite numbers, one per reward"),
+        (["--reward_weights", "0", "0"], "not all of them 0"),
+        (["--reward_weights", "nan", "1"], "give 2 finite numbers"),
+        (["--report_to", "bogus"], "report_to bogus: not installed, or unknown"),
+        (["--save_only_model", "true"], "nothing to go on from"),
+        (["--ignore_data_skip", "true"], "would see its first rows again"),
+        (["--remove_unused_columns", "true"], "the rewards need the columns"),
+        (["--save_strategy", "best"], "there is no evaluation during training"),
+        (["--lr_scheduler_type", "cosine_with_min_lr"], "optim adamw_torch"),
+        (["--lr_scheduler_kwargs", '{"bogus": 1}', "--lr_scheduler_type", "cosine"], "bogus"),
+        (["--lr_scheduler_kwargs", "notjson"], "lr_scheduler_kwargs must be a map"),
+        (["--chat_template_kwargs", "notjson"], "chat_template_kwargs must be a map"),
+        (["--model_init_kwargs", "[1]"], "model_init_kwargs must be a map"),
+        (["--generation_kwargs", '{"temperature": 0.1}'], "set --temperature, which evaluation heeds too"),
+        (["--generation_kwargs", '{"max_new_tokens": 2}'], "set --max_completion_length"),
+        (["--generation_kwargs", '{"num_beams": 2}'], "num_beams is refused"),
+        (["--optim", "galore_adamw"], "optim "),
     ],
 )
 def test_wrong_flags_are_explained(recipe: Recipe, make_config: Make, flags: list[str], complaint: str) -> None:
@@ -124,8 +151,34 @@ def test_a_wrong_value_in_a_file_is_explained(recipe: Recipe, make_config: Make)
 
 
 @pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"learning_rate": None}, "learning_rate cannot be empty"),
+        ({"model_name_or_path": None}, "model_name_or_path cannot be empty"),
+        ({"lora_target_modules": ["q_proj", "--seed", "3"]}, "is a list of texts and numbers"),
+        ({"lora_target_modules": {"q_proj"}}, "cannot be a set"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_explained(
+    recipe: Recipe, make_config: Make, given: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(UserError, match=f"my.yaml: .*{complaint}"):
+        make_config(recipe, **given)
+
+
+def test_yaml_reads_a_bare_no_as_false_and_we_as_no(recipe: Recipe, make_config: Make, tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("save_strategy: no\n")
+    assert make_config(recipe, **read_file(str(tmp_path / "my.yaml"))).grpo.save_strategy == "no"
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
-    [("- a", "must hold lines of the form"), ("a: [b", "is not YAML"), ("word", "must hold lines of the form")],
+    [
+        ("seed: 1\nlora_r: 2\nseed: 2", "seed stands there twice, the second time in line 3"),
+        ("- a", "must hold lines of the form"),
+        ("a: [b", "is not sound YAML"),
+        ("word", "must hold lines of the form"),
+    ],
 )
 def test_a_broken_file_is_explained(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "my.yaml").write_text(text)

@@ -111,6 +111,16 @@ def test_greedy_completions_do_not_depend_on_the_batch(model: Any, tokenizer: An
     assert together == greedy(model, tokenizer, texts, recipe.stop, 32, batch_size=1)
 
 
+def test_generation_halts_once_every_row_has_stopped(model: Any, tokenizer: Any) -> None:
+    recipe = load_recipe("arithmetic")
+    ids = torch.tensor(tokenize(tokenizer, [recipe.prompt(recipe.rows_of("test")[0], recipe.exemplars_shown(2))]))
+    config = GenerationConfig(do_sample=False, max_new_tokens=60, pad_token_id=tokenizer.pad_token_id)
+    with StopRule(tokenizer, recipe.stop).applied_to(model):
+        written = model.generate(ids.repeat(2, 1), generation_config=config)[:, ids.shape[1] :]
+    assert written.shape[1] < 30
+    assert tokenizer.decode(written[0]).endswith("\n\n")
+
+
 def test_halting_leaves_the_model_as_it_was(model: Any, tokenizer: Any) -> None:
     before = model.generate
     with StopRule(tokenizer, ("x",)).applied_to(model):

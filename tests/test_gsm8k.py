@@ -97,6 +97,12 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         ("b", b"[1]\n", "line 1: a row must be a JSON object"),
         ("c", b'{"question": "q"}\n', "line 1: no column answer; found question"),
         ("d", b'{"question": "\xff"}\n', "not UTF-8"),
+        ("e1", b"[" * 200_000, "line 1: not JSON"),
+        ("e2", b'{"question": "q", "answer": "#### 1", "n": ' + b"1" * 5000 + b"}", "line 1: not JSON"),
+        ("e3", b'{"question": "q", "answer": "#### 1", "answer": "#### 2"}', "a key stands there twice"),
+        ("e4", b'{"question": "\\ud800", "answer": "#### 1"}', "line 1: half of a surrogate pair"),
+        ("e5", b'{"question": "q", "answer": "#### 0,018"}', "gold answer '0,018'"),
+        ("e6", b'{"question": "q", "answer": "#### 18\\nso it is"}', "line 1: gold answer"),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "test.jsonl").write_bytes(content)
@@ -104,12 +110,39 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
             gsm8k.rows("test", str(tmp_path / name))
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "test.parquet").write_bytes(b"PAR")
-    with pytest.raises(UserError, match="not a parquet file"):
+    with pytest.raises(UserError, match="not a sound parquet file"):
         gsm8k.rows("test", str(tmp_path / "e"))
 
 
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("question,answer\nq?,so it is #### 1,200\n", "line 2: not as many cells as columns"),
+        ("question,answer\nq?\n", "line 2: not as many cells as columns"),
+        ("question,answer,answer\nq,a,#### 1\n", "a column stands there twice"),
+        ('question,answer\nq,"#### 1\n', "after line [12]: not CSV"),
+        ("question,answer\nq," + "x" * 200_000 + "\n", "after line 1: not CSV: field larger"),
+        ("", ""),
+    ],
+)
+def test_a_csv_file_that_is_not_what_it_seems_is_refused(tmp_path: Path, content: str, complaint: str) -> None:
+    (tmp_path / "test.csv").write_text(content)
+    if not content:
+        assert gsm8k.rows("test", str(tmp_path)) == []  # which the recipe's own check refuses
+        return
+    with pytest.raises(UserError, match=complaint):
+        gsm8k.rows("test", str(tmp_path))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path: Path) -> None:
+    for kind in ("csv", "jsonl"):
+        file = write(tmp_path / kind, kind, "test", ROWS[:2])
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+        assert [row["answer"] for row in gsm8k.rows("test", str(tmp_path / kind))] == ["0", "2"]
+
+
 def test_a_folder_must_hold_one_file_per_split(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not a folder"):
+    with pytest.raises(UserError, match="not a folder that can be read"):
         gsm8k.rows("test", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="has no test; give it one test.jsonl"):
         gsm8k.rows("test", str(tmp_path))

@@ -92,7 +92,11 @@ def test_a_recipe_may_have_a_helper_beside_it_and_a_name_that_python_uses_too(tm
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
-    [("arithmetics", "no recipe arithmetics; did you mean arithmetic?"), ("my/task.py", "no recipe file my/task.py")],
+    [
+        ("arithmetics", "no recipe arithmetics; did you mean arithmetic?"),
+        ("my/task.py", "no recipe file (a path ends in .py) my/task.py"),
+        ("runs/none", "there is no run folder runs/none"),
+    ],
 )
 def test_an_unknown_recipe_gets_the_nearest_name(name: str, complaint: str) -> None:
     with pytest.raises(UserError, match=re.escape(complaint)):
@@ -105,9 +109,18 @@ def test_an_unknown_recipe_gets_the_nearest_name(name: str, complaint: str) -> N
         ("RECIPE = 1 +", r"task\.py, line 1: invalid syntax"),
         ("x = 1", r"task\.py has no RECIPE"),
         ("RECIPE = {}", r"task\.py has no RECIPE"),
-        (HEAD + "RECIPE = Recipe(model='m')", r"task\.py: missing 3 required .* 'rows', 'prompt', and 'rewards'"),
-        (HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, reward={})", "unexpected keyword argument 'reward'"),
-        (HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, rewards={})", "rewards is empty"),
+        (
+            HEAD + "RECIPE = Recipe(model='m')",
+            r"task\.py, line 3: TypeError: .*missing 3 required .* 'rows', 'prompt', and 'rewards'",
+        ),
+        (
+            HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, reward={})",
+            "line 3: a Recipe has no reward; did you mean rewards",
+        ),
+        (
+            HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, rewards={})",
+            "rewards is a dict, reward function -> weight, with at least one",
+        ),
         (
             HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, rewards={correct_number: 1.0}, shots=1)",
             "shots is 1, but there are 0 exemplars",
@@ -116,6 +129,31 @@ def test_an_unknown_recipe_gets_the_nearest_name(name: str, complaint: str) -> N
             HEAD + "RECIPE = Recipe(model='m', rows=list, prompt=str, rewards={correct_number: 1.0}, stop='x')",
             "stop is a tuple",
         ),
+        ("x = 1\nimport nothing_of_the_kind", r"task\.py, line 2: ModuleNotFoundError: No module named"),
+        ("\n\n1 / 0", r"task\.py, line 3: ZeroDivisionError"),
+        ("import sys; sys.exit(0)", r"task\.py, line 1: SystemExit"),
+        ("x = 1\x00", r"task\.py.*null bytes"),
+        *[
+            (
+                HEAD
+                + f"RECIPE = Recipe(**{{**dict(model='m', rows=list, prompt=str, rewards={{correct_number: 1.0}}), {change}}})",
+                said,
+            )
+            for change, said in (
+                ("'rewards': [correct_number]", "rewards is a dict"),
+                ("'rewards': {'correct_number': 1.0}", "no plain function"),
+                ("'rewards': {correct_number: 'a'}", "weight of reward correct_number is 'a'"),
+                ("'exemplars': ['ab']", "pairs of texts"),
+                ("'exemplars': [('a', 'b', 'c')]", "pairs of texts"),
+                ("'shots': '2'", "shots is '2'"),
+                ("'stop': (1,)", "stop is a tuple"),
+                ("'config': [1]", "config is a dict"),
+                ("'cases': ['x']", "cases is a list of Case"),
+                ("'cases': [Case(5)]", "a case begins with the text"),
+                ("'model': None", "model is a hub id or a folder"),
+                ("'rows': None", "rows and prompt are functions"),
+            )
+        ],
     ],
 )
 def test_what_is_wrong_with_a_recipe_file_is_said(tmp_path: Path, text: str, complaint: str) -> None:
@@ -159,6 +197,56 @@ def test_rows_of_different_shape_are_named() -> None:
         recipe.check_rows(["a"], "train")  # pyright: ignore[reportArgumentType]
     with pytest.raises(UserError, match="no split tset; did you mean test"):
         recipe.rows_of("tset")
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ([{"answer": "1", "completions": "x"}], "a column cannot be called completions"),
+        ([{"answer": "1"}, {"answer": 1}], "column answer holds values of several types: int, str"),
+        ([{"gold": "1"}], "needs the column answer"),
+    ],
+)
+def test_rows_that_trl_would_choke_on_are_refused(rows: list[dict[str, Any]], complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        made().check_rows(rows, "train")
+
+
+def test_a_misspelt_reward_in_a_case_is_found() -> None:
+    recipe = made(cases=[Case("a", answer="a", right=1.0, rihgt=0.0)])
+    with pytest.raises(UserError, match="case 1 says rihgt, no column and no reward; did you mean right?"):
+        recipe.check_rows([{"answer": "a"}], "train")
+
+
+def test_what_a_recipes_own_functions_raise_is_said_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(
+        HEAD + "def rows(split):\n    return [{'answer': '1'}[split]]\n"
+        "def prompt(row, exemplars):\n    return row['question']\n"
+        "def fails(completions, **kwargs):\n    return len(completions) / 0\n"
+        "RECIPE = Recipe(model='m', rows=rows, prompt=prompt, rewards={fails: 1.0})\n"
+    )
+    recipe = load_recipe(str(tmp_path / "task.py"))
+    with pytest.raises(UserError, match=r"task\.py, line 4: KeyError: 'train'"):
+        recipe.rows_of("train")
+    with pytest.raises(UserError, match=r"task\.py, line 6: KeyError: 'question'"):
+        recipe.prompts_of([{"answer": "1"}], ())
+    with pytest.raises(UserError, match=r"task\.py, line 8: ZeroDivisionError"):
+        recipe.check_rows([{"answer": "1"}], "train")
+
+
+@pytest.mark.parametrize("prompt", ["", None, [], 5])
+def test_an_empty_prompt_is_refused(prompt: Any) -> None:
+    with pytest.raises(UserError, match="the prompt of row 1 is"):
+        made(prompt=lambda row, shots: prompt).prompts_of([{"answer": "1"}], ())
+
+
+@pytest.mark.parametrize("gives", [None, 1.0, ["1"]])
+def test_a_reward_that_gives_no_numbers_is_refused(gives: Any) -> None:
+    def odd(completions: list[str], **kwargs: Any) -> Any:
+        return gives
+
+    with pytest.raises(UserError, match="reward odd gave .*; it must give a list of numbers"):
+        made(rewards={odd: 1.0}).check_rows([{"a": 1}], "train")
 
 
 def test_rows_may_be_a_dataset() -> None:

@@ -16,7 +16,7 @@ DATA = {"train": [{"question": "q", "answer": "1"}], "test": [{"question": "p", 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    folder = RunFolder(tmp_path / "run")
+    folder = RunFolder.claimed(RECIPE, 7, str(tmp_path / "run"))
     folder.create(RECIPE, {"seed": 7, "max_steps": 3}, DATA)
     return folder
 
@@ -52,14 +52,17 @@ def test_the_git_state_is_the_checkouts_and_empty_outside_one(tmp_path: Path) ->
 def test_a_new_run_never_gets_a_folder_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda form: "20260101-000000")
-    first = RunFolder.planned(RECIPE, 42, None)
-    assert first.path == Path("runs/arithmetic/20260101-000000-42")
-    first.path.mkdir(parents=True)
-    second = RunFolder.planned(RECIPE, 42, None)
-    assert second.path == Path("runs/arithmetic/20260101-000000-42.2")
-    (first.path / "x").write_text("")
-    with pytest.raises(UserError, match="exists; no run overwrites another"):
-        RunFolder.planned(RECIPE, 42, str(first.path))
+    first, second = (RunFolder.claimed(RECIPE, 42, None).path for _ in range(2))
+    assert first == Path("runs/arithmetic/20260101-000000-42")
+    assert second == Path("runs/arithmetic/20260101-000000-42.2")
+    (tmp_path / "empty").mkdir()
+    assert RunFolder.claimed(RECIPE, 42, "empty").path == Path("empty")
+    (first / "x").write_text("")
+    with pytest.raises(UserError, match="is not empty; no run overwrites another"):
+        RunFolder.claimed(RECIPE, 42, str(first))
+    for place in (first / "x", first / "x" / "y", "a\x00b"):
+        with pytest.raises(UserError, match="cannot be made"):
+            RunFolder.claimed(RECIPE, 42, str(place))
 
 
 def test_another_folder_is_not_taken_for_a_run(tmp_path: Path) -> None:
@@ -80,6 +83,21 @@ def test_the_last_whole_checkpoint_is_taken(folder: RunFolder) -> None:
     assert folder.last_checkpoint() == second
     (second / "optimizer.pt").unlink()
     assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-9"
+    (folder.checkpoints / "checkpoint-12-copy").mkdir()
+    for step, listing in enumerate(("", "[]", "null", "{}", '{"x": ', "\x00"), 20):
+        (checkpoint(folder, step) / "complete.json").write_text(listing)
+    (checkpoint(folder, 30) / "optimizer.pt").write_bytes(b"\0" * 100)  # the right size, as after a power cut
+    assert folder.last_checkpoint() == folder.checkpoints / "checkpoint-9"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "results.json", "config.yaml"])
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", "\x00\xff"])
+def test_a_damaged_file_is_named(folder: RunFolder, name: str, text: str) -> None:
+    (folder.path / name).write_text(text)
+    with pytest.raises(UserError, match=f"{name} is damaged"):
+        {"manifest.json": lambda: folder.manifest, "results.json": lambda: folder.results}.get(
+            name, lambda: folder.values
+        )()
 
 
 def test_rewinding_drops_what_came_after(folder: RunFolder) -> None:
@@ -87,7 +105,7 @@ def test_rewinding_drops_what_came_after(folder: RunFolder) -> None:
         folder.append_metrics({"step": step, "reward": step / 2})
         folder.write_completions(step, [{"completion": "a", "correct_number": 1.0}])
     with (folder.path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 4, "rew')  # a kill in the middle of a line
+        file.write('5\n[]\n{"a": 1}\n{"step": 4, "rew')  # a kill in the middle of a line
     folder.rewind(2)
     assert [metrics["step"] for metrics in folder.read_metrics()] == [1, 2]
     assert sorted(f.name for f in (folder.path / "completions").iterdir()) == [

@@ -299,5 +299,6 @@ def test_chat_prompts_train_through_trls_own_path(
     trainer.train()
     assert recorded[0]["prompt"][0]["role"] == "system"
     assert recorded[0]["completion"][0]["role"] == "assistant"
-    assert trainer.generation_config.repetition_penalty == 1.0
+    own = trainer.model.generation_config
+    assert (own.min_p, own.top_k, own.repetition_penalty) == (None, None, None)  # nothing of the model's own is left
     assert json.loads(json.dumps(recorded)) == recorded
