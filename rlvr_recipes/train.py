@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlvr_recipes import command
@@ -79,44 +80,66 @@ def make_trainer(
     return trainer
 
 
-def train(recipe: Recipe, config: "Config", data: dict[str, Any], resumed: "RunFolder | None" = None) -> int:
+def check_prompts(recipe: Recipe, config: "Config", exemplars: Sequence[Exemplar], data: dict[str, list[Row]]) -> Any:
+    """The policy's tokenizer, once every prompt of the run is known to fit the policy's context."""
+    from rlvr_recipes import models
+    from rlvr_recipes.generation import tokenize
+
+    model_config, tokenizer = models.load_tokenizer(config)
+    for rows in data.values():
+        ids = tokenize(tokenizer, recipe.prompts_of(rows, exemplars), config.chat_template_kwargs)
+        models.check_lengths(ids, config.max_completion_length, model_config)
+    return tokenizer
+
+
+def open_folder(
+    recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed: "RunFolder | None"
+) -> "tuple[RunFolder, Path | None]":
+    """A new run's folder, made by the main process for all; or a resumed one's, with the checkpoint to go on from."""
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    from rlvr_recipes.runs import RunFolder
+
+    process = PartialState()
+    checkpoint = resumed.last_checkpoint() if resumed is not None else None
+    path: list[Any] = [None]
+    if process.is_main_process:
+        if resumed is None:
+            folder = RunFolder.claimed(recipe, config.grpo.seed, config.output_dir)
+            folder.create(recipe, config.values, data)
+        else:
+            folder = resumed
+            folder.rewind(step_of(checkpoint))
+        path = [folder.path]
+    if resumed is not None:
+        say(f"going on from {checkpoint.name}" if checkpoint else "no whole checkpoint: beginning at step 1 again")
+    folder = RunFolder(broadcast_object_list(path)[0])
+    config.grpo.output_dir = str(folder.checkpoints)
+    return folder, checkpoint
+
+
+def step_of(checkpoint: Path | None) -> int:
+    """The step after which a checkpoint was saved; 0 for none."""
+    return int(checkpoint.name.split("-")[1]) if checkpoint is not None else 0
+
+
+def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed: "RunFolder | None" = None) -> int:
     """Checks what can be checked without the weights, then evaluates, trains, and evaluates again.
 
     Returns the exit code.
     """
     from accelerate import PartialState
-    from accelerate.utils import broadcast_object_list
 
     from rlvr_recipes import evaluation, models
-    from rlvr_recipes.config import check_train_rows
-    from rlvr_recipes.generation import tokenize
-    from rlvr_recipes.runs import RunFolder
+    from rlvr_recipes.refusals import check_train_rows
     from rlvr_recipes.trainer import StopSignals
 
     exemplars = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
     check_train_rows(len(data["train"]), config.grpo)
-    model_config, tokenizer = models.load_tokenizer(config)
-    for rows in data.values():
-        ids = tokenize(tokenizer, recipe.prompts_of(rows, exemplars), config.chat_template_kwargs)
-        models.check_lengths(ids, config.max_completion_length, model_config)
-
+    tokenizer = check_prompts(recipe, config, exemplars, data)
     process = PartialState()
-    folder, checkpoint = resumed, None
-    if folder is None:
-        claimed: list[Any] = [None]
-        if process.is_main_process:
-            folder = RunFolder.claimed(recipe, config.grpo.seed, config.output_dir)
-            folder.create(recipe, config.values, data)
-            claimed = [folder.path]
-        folder = RunFolder(broadcast_object_list(claimed)[0])
-    else:
-        checkpoint = folder.last_checkpoint()
-        if process.is_main_process:
-            folder.rewind(int(checkpoint.name.split("-")[1]) if checkpoint else 0)
-        say(f"going on from {checkpoint.name}" if checkpoint else "no whole checkpoint: beginning at step 1 again")
-    process.wait_for_everyone()
-    config.grpo.output_dir = str(folder.checkpoints)
-
+    folder, checkpoint = open_folder(recipe, config, data, resumed)
     precision = "NF4" if config.model.load_in_4bit else config.model.dtype
     say(f"policy {config.model_name} ({precision}), {len(exemplars)} shots; run folder {folder.path}")
     results = folder.results
@@ -144,7 +167,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, Any], resumed: "RunF
         if checkpoint is not None and folder.is_last_step(checkpoint):
             trainer._load_from_checkpoint(str(checkpoint))  # `train` would make one step more
         else:
-            began, first = time.monotonic(), int(checkpoint.name.split("-")[1]) if checkpoint else 0
+            began, first = time.monotonic(), step_of(checkpoint)
             stop = StopSignals()
             trainer.add_callback(stop)
             with stop.listening():

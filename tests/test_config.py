@@ -12,7 +12,8 @@ from trl import GRPOConfig, ModelConfig
 from trl.trainer import grpo_trainer
 
 from rlvr_recipes import Recipe, UserError, load_recipe
-from rlvr_recipes.config import CHOICES, DEFAULTS, check_train_rows, known_fields, read_file
+from rlvr_recipes.config import DEFAULTS, known_fields, read_file
+from rlvr_recipes.refusals import CHOICES, check_train_rows
 
 Make = Callable[..., Any]
 
@@ -198,7 +199,7 @@ def test_our_list_of_late_checked_choices_is_trls() -> None:
     ):
         compared = re.findall(rf"self\.{name} (?:==|in) (\[[^\]]*\]|\"[^\"]*\")", source)
         found = set(re.findall(r"\"(\w+)\"", " ".join(compared)))
-        assert found == set(CHOICES[name]), f"TRL compares {name} with {found}: bring config.CHOICES up to date"
+        assert found == set(CHOICES[name]), f"TRL compares {name} with {found}: bring refusals.CHOICES up to date"
 
 
 def test_too_few_rows_for_one_generation_are_refused(recipe: Recipe, make_config: Make) -> None:
