@@ -178,6 +178,8 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
                 return 128 + stop.received
             say(f"trained step {first + 1} to {step} in {seconds:.0f} s; adapter in {folder.adapter}")
             results["train"] = {"first_step": first + 1, "last_step": step, "seconds": seconds, **models.peak_memory()}
+            if process.is_main_process:
+                folder.write_results(results)
         trainer.save_model(str(folder.adapter))
         evaluate("after")
     except KeyboardInterrupt:
