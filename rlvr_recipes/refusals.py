@@ -81,7 +81,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "save_strategy": ("best", "there is no evaluation during training to say which is best"),
 }
 
-# Sampling that has a field of its own; through generation_kwargs, rollouts and evaluation would no longer agree.
+# What has a field of its own; through generation_kwargs it would contradict the field that the run records.
 OWN_FIELDS = {"max_new_tokens": "max_completion_length"} | {
     name: name for name in ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "cache_implementation")
 }
@@ -132,7 +132,7 @@ def check(grpo: GRPOConfig, model: ModelConfig) -> None:
     for name, allowed in CHOICES.items():
         value = vars(grpo)[name]
         if value not in allowed:
-            raise UserError(f"{name} cannot be {value!r}{nearest(str(value), allowed)} Allowed: {', '.join(allowed)}")
+            raise UserError(f"{name} cannot be {value!r}{nearest(str(value), allowed)} (allowed: {', '.join(allowed)})")
     if grpo.loss_type == "cispo" and grpo.epsilon_high is None:
         raise UserError("loss_type cispo needs --epsilon_high (5.0 in its paper); TRL's fallback of 0.2 stops learning")
     if grpo.use_vllm and model.load_in_4bit:
@@ -155,7 +155,7 @@ def check(grpo: GRPOConfig, model: ModelConfig) -> None:
             raise UserError(f"{name} must be a map, in JSON on the command line, not {value!r}")
     for name in grpo.generation_kwargs or {}:
         if name in OWN_FIELDS:
-            raise UserError(f"generation_kwargs {name}: set --{OWN_FIELDS[name]}, which evaluation heeds too")
+            raise UserError(f"generation_kwargs {name} is refused: set --{OWN_FIELDS[name]}, its own field")
         if name in NOT_OURS:
             raise UserError(f"generation_kwargs {name} is refused: GRPO samples, and the recipe says where to stop")
     check_optimizer(grpo)

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import GRPOTrainer
@@ -159,6 +160,7 @@ class WholeCheckpoints(TrainerCallback):
         self.folder = folder
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        PartialState().wait_for_everyone()  # every process saves its own random state
         if state.is_world_process_zero:
             self.folder.mark_complete(self.folder.checkpoints / f"checkpoint-{state.global_step}")
 

@@ -91,7 +91,7 @@ def test_a_misspelt_key_in_a_file_or_a_recipe_says_where_it_stands(recipe: Recip
         (["--optim", "adamw_torhc"], "invalid choice: 'adamw_torhc'; did you mean adamw_torch?"),
         (["--loss_type", "dappo"], "loss_type cannot be 'dappo'; did you mean dapo?"),
         (["--scale_rewards", "grup"], "did you mean group?"),
-        (["--importance_sampling_level", "word"], "Allowed: token, sequence"),
+        (["--importance_sampling_level", "word"], "(allowed: token, sequence)"),
         (["--loss_type", "cispo"], "needs --epsilon_high"),
         (["--num_generations", "1"], "at least 2"),
         (
@@ -135,7 +135,7 @@ def test_a_misspelt_key_in_a_file_or_a_recipe_says_where_it_stands(recipe: Recip
         (["--lr_scheduler_kwargs", "notjson"], "lr_scheduler_kwargs must be a map"),
         (["--chat_template_kwargs", "notjson"], "chat_template_kwargs must be a map"),
         (["--model_init_kwargs", "[1]"], "model_init_kwargs must be a map"),
-        (["--generation_kwargs", '{"temperature": 0.1}'], "set --temperature, which evaluation heeds too"),
+        (["--generation_kwargs", '{"temperature": 0.1}'], "set --temperature, its own field"),
         (["--generation_kwargs", '{"max_new_tokens": 2}'], "set --max_completion_length"),
         (["--generation_kwargs", '{"num_beams": 2}'], "num_beams is refused"),
         (["--optim", "galore_adamw"], "optim "),

@@ -31,3 +31,5 @@ def test_two_processes_share_a_run(tmp_path: Path) -> None:
     steps = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [step["step"] for step in steps] == [1, 2]
     assert steps[0]["reward"] == pytest.approx(sum(row["reward"] for row in rows) / 8)
+    listed = json.loads((tmp_path / "run" / "checkpoints" / "checkpoint-2" / "complete.json").read_text())
+    assert {"rng_state_0.pth", "rng_state_1.pth"} <= listed.keys()
