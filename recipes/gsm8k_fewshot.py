@@ -55,7 +55,7 @@ RECIPE = Recipe(
         Case(" 600 + 480 = 1080.\n#### 1080", answer="1,080", correct_number=1.0, answer_line=1.0),
         Case(" 2 - 5 = -3.\n#### -3", answer="-3", correct_number=1.0, answer_line=1.0),
         Case(" #### maybe 12 maybe 13", answer="12", correct_number=0.0, answer_line=1.0),
-        Case(" The answer is 18.", answer="18", correct_number=0.0, answer_line=0.0),
+        Case(" The answer is 18.", answer="18", correct_number=1.0, answer_line=0.0),
         Case(" #### 12\n#### 18", answer="18", correct_number=0.0, answer_line=0.0),
     ],
 )

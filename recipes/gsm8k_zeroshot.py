@@ -25,7 +25,7 @@ RECIPE = Recipe(
     cases=[
         Case("First, 9 * 2 = 18.\n\nSo she earns 18.\n#### 18", answer="18", correct_number=1.0, answer_line=1.0),
         Case("#### $1,080", answer="1,080", correct_number=1.0, answer_line=1.0),
-        Case("The final answer is \\boxed{18}.", answer="18", correct_number=0.0, answer_line=0.0),
+        Case("The final answer is \\boxed{18}.", answer="18", correct_number=1.0, answer_line=0.0),
         Case("#### 18\nWait, that is wrong.", answer="18", correct_number=0.0, answer_line=0.0),
         Case("#### 17 or 18", answer="18", correct_number=0.0, answer_line=1.0),
     ],

@@ -1,6 +1,28 @@
 """Reward functions whose answer can be trusted: plain TRL reward functions, importable without torch or TRL."""
 
-from rewards.formats import answer_line
-from rewards.numbers import correct_number
+from rewards.answers import equal
+from rewards.choices import correct_choice
+from rewards.correct import correct_answer, correct_expression, correct_number, correct_set
+from rewards.formats import answer_line, answer_tags, boxed_answer, exact_format, think_then_answer
+from rewards.quantities import correct_quantity
+from rewards.shaping import repetition, soft_overlong
+from rewards.verdicts import Verdict, judge
 
-__all__ = ["answer_line", "correct_number"]
+__all__ = [
+    "Verdict",
+    "answer_line",
+    "answer_tags",
+    "boxed_answer",
+    "correct_answer",
+    "correct_choice",
+    "correct_expression",
+    "correct_number",
+    "correct_quantity",
+    "correct_set",
+    "equal",
+    "exact_format",
+    "judge",
+    "repetition",
+    "soft_overlong",
+    "think_then_answer",
+]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rewards.numbers import gold_number
+from rewards.correct import gold_number
 from rlvr_recipes.recipe import Row, UserError, check_split
 
 HUB_ID, HUB_CONFIG = "openai/gsm8k", "main"

@@ -100,6 +100,13 @@ def pay(
     return paid
 
 
+def _is_reward(reward: object) -> bool:
+    """Whether TRL can call it: a plain function, or an object such as `exact_format(...)` that behaves like one."""
+    if inspect.isfunction(reward):
+        return not inspect.iscoroutinefunction(reward)
+    return not isinstance(reward, type) and callable(reward) and isinstance(vars(reward).get("__name__"), str)
+
+
 @dataclass(frozen=True)
 class Case:
     """One completion with the pay it must get: `Case("#### 18", answer="18", correct_number=1.0)`.
@@ -154,8 +161,10 @@ class Recipe:
                 "rewards is a dict, reward function -> weight, with at least one; the first decides accuracy"
             )
         for reward, weight in self.rewards.items():
-            if not inspect.isfunction(reward) or inspect.iscoroutinefunction(reward):
-                raise UserError(f"rewards holds {reward!r}, which is no plain function (def)")
+            if not _is_reward(reward):
+                raise UserError(
+                    f"rewards holds {reward!r}, which is no plain function (def) and no callable object with a __name__"
+                )
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
                 raise UserError(f"the weight of reward {reward.__name__} is {weight!r}; it must be a number")
             if reward.__name__ in RESERVED:

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [
     line.split("#")[0].strip() if not line.startswith("#") else ""
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
@@ -75,8 +77,25 @@ def test_a_command_of_the_readme(command: str, clone: Path) -> None:
     assert re.search(r"accuracy \(correct_number\) +\d", printed)
 
 
+def test_the_python_of_the_readme_gives_what_it_says() -> None:
+    names: dict[str, Any] = {}
+    said = 0
+    for block in PYTHON:
+        if "RECIPE = " in block:
+            continue
+        exec("\n".join(line for line in block.split("\n") if "  # " not in line), names)
+        for line in block.split("\n"):
+            code, mark, value = line.partition("  # ")
+            if mark:
+                assert eval(code, names) == eval(value), line
+                said += 1
+    assert said >= 4
+    exec("from rewards import correct_answer", names)
+    assert names["correct_boxed"](["\\boxed{4}", "#### 4"], answer=["4", "4"]) == [1.0, 0.0]
+
+
 def test_the_recipe_of_the_readme_trains_and_can_be_resumed(clone: Path) -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (block,) = [block for block in PYTHON if "RECIPE = " in block]
     (clone / "my_task.py").write_text(block)
     printed = make(clone, ["train", "RECIPE=my_task.py", f"ARGS={FEW_STEPS} --output_dir runs/mine"])
     assert "recipe my_task: 2 cases" in printed

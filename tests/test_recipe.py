@@ -1,5 +1,6 @@
 """A recipe is found by name or path, says what is wrong with it, and the shipped ones keep their own word."""
 
+import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from rlvr_recipes import Case, Recipe, UserError, load_recipe
-from rlvr_recipes.recipe import find_recipe
+from rlvr_recipes.recipe import find_recipe, pay
 from tests.conftest import PROJECT
 
 SHIPPED = sorted(file.stem for file in (PROJECT / "recipes").glob("*.py") if file.stem != "__init__")
@@ -181,8 +182,8 @@ def test_rows_are_read_by_every_reward_before_a_run() -> None:
 
     recipe = made(rewards={correct_number: 1.0})
     recipe.check_rows([{"answer": "1"}, {"answer": "-2"}], "train")
-    with pytest.raises(UserError, match=r"train rows .*gold answer 'two'"):
-        recipe.check_rows([{"answer": "1"}, {"answer": "two"}], "train")
+    with pytest.raises(UserError, match=r"train rows .*gold answer 'many'"):
+        recipe.check_rows([{"answer": "1"}, {"answer": "many"}], "train")
     with pytest.raises(UserError, match="train rows .*needs the column answer; there is gold"):
         recipe.check_rows([{"gold": "1"}], "train")
     with pytest.raises(UserError, match="test rows of recipe .*: there are none"):
@@ -295,3 +296,18 @@ def test_arithmetic_is_seeded_and_its_splits_share_no_question() -> None:
         recipe.check_rows(rows, "any")
         (first, *_) = recipe.rewards
         assert set(first(completions=[r["solution"] for r in rows], answer=[r["answer"] for r in rows])) == {1.0}
+
+
+def test_a_reward_may_be_an_object_that_behaves_like_a_function() -> None:
+    from rewards import exact_format, repetition, soft_overlong
+
+    two_lines = exact_format(r"[^\n]+\n#### -?\d+", name="two_lines")
+    recipe = made(rewards={two_lines: 1.0, soft_overlong(max_length=8, cache=4): 0.5, repetition(n=2): 0.1})
+    paid = [
+        list(pay(reward, ["2 + 2\n#### 4", "4 4 4"], {"answer": ["4", "4"]}, completion_ids=[[1] * 4, [1] * 8]))
+        for reward in recipe.rewards
+    ]
+    assert paid == [[1.0, 0.0], [0.0, -1.0], [0.0, -0.5]]
+    assert pickle.loads(pickle.dumps(two_lines))(["2 + 2\n#### 4"]) == [1.0]
+    with pytest.raises(UserError, match="no plain function"):
+        made(rewards={exact_format: 1.0})

@@ -177,7 +177,7 @@ def test_every_completion_is_recorded_with_its_pay_and_its_reason(
     assert [len(recorded[step]) for step in (1, 2)] == [8, 8]
     row = recorded[1][0]
     assert set(row) == {
-        "prompt", "completion", "tokens", "cut_off", "reward", "correct_number", "answer_line", "extracted", "reason", "lenient",
+        "prompt", "completion", "tokens", "cut_off", "reward", "correct_number", "answer_line", "extracted", "where", "reason", "lenient",
     }  # fmt: skip
     for row in recorded[1] + recorded[2]:
         assert row["reward"] == pytest.approx(row["correct_number"] + 0.1 * row["answer_line"])

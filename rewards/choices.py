@@ -1,0 +1,111 @@
+"""Multiple choice: an option letter, with or without the text of the option."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from rewards.answers import equal
+from rewards.completions import Completion
+from rewards.extract import MARKERS
+from rewards.grammar import NotRead, tidy
+from rewards.verdicts import LogExtra, pay_by, same_length
+
+Options: TypeAlias = Sequence[str] | Mapping[str, str]
+
+_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
+_LETTER = re.compile(
+    r"(?:(?i:option|choice|answer|letter)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])(?![A-Za-z]))(.*)", re.DOTALL
+)
+
+
+def letter_of(answer: str, options: Options | None = None) -> str | None:
+    r"""The option letter that an answer names, or None where it names none, or letter and text disagree.
+
+    Args:
+        answer: what the completion commits to.
+        options: the texts of the options, in order or by letter; then the text alone names an option too.
+
+    >>> letter_of("(b)"), letter_of("\\text{B}"), letter_of("B or C"), letter_of("Paris", ["Rome", "Paris"])
+    ('B', 'B', None, 'B')
+    >>> letter_of("(A) Paris", ["Rome", "Paris"]) is None
+    True
+    """
+    texts = by_letter(options)
+    try:
+        plain = " ".join(_TEXT.sub(r" \1 ", tidy(answer)).split())
+    except NotRead:
+        return None
+    if match := _LETTER.fullmatch(plain):
+        letter, rest = (match[1] or match[2]).upper(), match[3].strip()
+        if not rest.strip(".:) ") or (texts and letter in texts and equal(rest.lstrip(".:)- "), texts[letter])):
+            return letter if not texts or letter in texts else None
+    named = [letter for letter, text in texts.items() if equal(answer, text)]
+    return named[0] if len(named) == 1 else None
+
+
+def by_letter(options: Options | None) -> dict[str, str]:
+    """The options as letter -> text: from a list, a dict by letter, or a dict of lists `label` and `text` as in ARC.
+
+    Raises:
+        ValueError: they are one text.
+    """
+    if options is None:
+        return {}
+    if isinstance(options, str):
+        raise ValueError(f"options of a row are a list of texts or a dict by letter, not the one text {options!r:.80}")
+    if isinstance(options, Mapping):
+        if set(options) == {"label", "text"}:
+            options = dict(zip(options["label"], options["text"], strict=True))
+        return {str(letter).strip("(). ").upper(): str(text) for letter, text in options.items()}
+    return {chr(ord("A") + place): str(text) for place, text in enumerate(options)}
+
+
+def gold_letter(gold: object, options: Options | None = None) -> str:
+    """The letter of a gold: the letter itself, its place in the options, or the text of one of them.
+
+    Raises:
+        ValueError: it names no option.
+    """
+    if isinstance(gold, int) and not isinstance(gold, bool) and options is not None and 0 <= gold < len(options):
+        return list(by_letter(options))[gold]
+    letter = letter_of(gold, options) if isinstance(gold, str) else None
+    if letter is None:
+        known = ", ".join(f"{letter} {text!r:.30}" for letter, text in by_letter(options).items())
+        raise ValueError(
+            f"gold answer {gold!r} names no option; correct_choice needs a letter such as 'B'"
+            + (f", one of {known}" if known else " (the row has no column options)")
+        )
+    return letter
+
+
+def correct_choice(
+    completions: Sequence[Completion],
+    answer: Sequence[object],
+    options: Sequence[Options] | None = None,
+    log_extra: LogExtra | None = None,
+    markers: tuple[str, ...] = MARKERS,
+    **kwargs: Any,
+) -> list[float]:
+    r"""Pays 1.0 when the one answer committed to is the gold option, by letter or by its text, else 0.0.
+
+    Args:
+        completions, log_extra, markers: as in `correct_answer`.
+        answer: the gold of each row: a letter, the text of an option, or its place (0 is A).
+        options: the options of each row: a list, a dict by letter, or ARC's dict of `label` and `text`. Without this
+            column only a letter alone is read.
+
+    Raises:
+        ValueError: a gold names no option.
+
+    >>> texts = ["\\boxed{\\text{(b)}}", "The answer is B or C.", "#### A) Paris"]
+    >>> correct_choice(texts, answer=["B"] * 3, options=[["Rome", "Paris", "Bonn"]] * 3)
+    [1.0, 0.0, 0.0]
+    """
+    rows = options if options is not None else [None] * len(completions)
+    same_length(completions, answer, rows)
+    letters = [gold_letter(gold, row) for gold, row in zip(answer, rows, strict=True)]
+
+    def agreement(row: Options | None):
+        return lambda one, other: letter_of(one, row) is not None and letter_of(one, row) == letter_of(other, row)
+
+    return pay_by(completions, letters, [agreement(row) for row in rows], log_extra, markers)
