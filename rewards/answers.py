@@ -125,17 +125,22 @@ class _Agreement:
 
     @staticmethod
     def antiderivatives(one: Node, other: Node) -> bool:
-        """Both with a constant of integration C, in one other letter: they may differ by a constant."""
-        letters = symbols_of(one)
-        rest = letters - {"C"}
-        if letters != symbols_of(other) or "C" not in letters or len(rest) != 1 or not next(iter(rest)).islower():
-            return False
-        constant = Node("sym", (), "C")
+        """Both with a constant of integration, C in one of them, in one other letter: they may differ by a constant."""
+        rests = []
         for node in (one, other):
+            letters = symbols_of(node)
+            constants = letters & {"C", "K"}
+            if len(constants) != 1 or len(letters) != 2:
+                return False
+            constant = Node("sym", (), next(iter(constants)))
             terms = node.args if node.op == "add" else ()
             plus = [term for term in terms if term in (constant, Node("neg", (constant,)))]
             if len(plus) != 1 or sum(part == constant for part in parts_of(node)) != 1:
                 return False
+            rests.append(letters - constants)
+        rest, also = rests
+        if rest != also or not next(iter(rest)).islower() or "C" not in symbols_of(one) | symbols_of(other):
+            return False
         return difference_is_constant(one, other, next(iter(rest)))
 
     def groups(self, one: Group, other: Group) -> bool:

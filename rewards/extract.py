@@ -9,19 +9,8 @@ length of the text.
 import re
 from typing import NamedTuple
 
-from rewards.context import (
-    Nothing,
-    check_after,
-    check_before,
-    check_box,
-    check_macros,
-    closed,
-    corrected,
-    leads_on,
-    line_before,
-    one_of,
-    same_value,
-)
+from rewards.afterwards import check_after, corrected, same_value
+from rewards.context import Nothing, check_before, check_box, check_macros, closed, leads_on, line_before, one_of
 from rewards.grammar import LONGEST, NotRead, closing, tidy
 from rewards.units import read_unit
 
@@ -121,7 +110,11 @@ _HEADING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SENTENCE_END = re.compile(r"[.!](?=[\s*\"”)]|$)|\n")
-_REASON = re.compile(r",?\s+(?:because|since|as)\s|,\s+(?:which|i\.e\.|that is)\s|,\s+not\s+\$?\d[\d,.]*$")
+_REASON = re.compile(
+    r",?\s+(?:because|since|as)\s|,?\s+rather than\s|,\s+not\s+\$?\d[\d,.]*$|:\s+(?=[A-Z][a-z]+ )|"
+    r",\s+(?:which|i\.e\.|that is|the|a|an|paid|with|giving|leaving|meaning|where|after|for|so)\s|"
+    r"\s+\((?=(?:approx\w*|about|roughly|or about|or roughly|i\.e\.|that is)\b)"
+)
 
 
 def _lines(text: str) -> list[Commitment]:
@@ -369,6 +362,7 @@ def _checked(text: str, one: Commitment) -> Commitment:
     return one._replace(text=inside)
 
 
+_IN_BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*(?=\s|\Z)")
 _IN_WORDS = re.compile(r"(\S.*?)\s*\(([a-z -]{3,60})\)")  # 18 (eighteen)
 
 
@@ -380,6 +374,8 @@ def _inside(text: str) -> str:
             text = text[match.end() :].strip()
         if text.startswith(ANSWER_LINE):
             text = text.removeprefix(ANSWER_LINE).strip()
+        if (bold := _IN_BOLD.match(text)) is not None:
+            text = (bold[1] + text[bold.end() :]).strip()
         if "\\boxed" in text or "\\fbox" in text:
             text = _only_box(text)
         if (
