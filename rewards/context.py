@@ -153,7 +153,7 @@ _DOUBT = re.compile(
     # it was so
     was used_to_be before originally initially previous* old earlier draft
     # it shows how an answer looks
-    example e\.g instance output template format placeholder dummy
+    example e\.g instance output template format placeholder dummy in_the_form put_(?:the|your|it)
     """)
     + r"\b|n['’]t|(?:≠|\\neq?\b|≈|\\approx)(?=[\s$*]*\Z)|~\s*$|[<>]\s*$|\\n?sim\b|\bbetween\b.*\d.*\band\b",
     re.IGNORECASE,
@@ -179,7 +179,7 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 _CONDITION = re.compile(
-    r"\b(?:if|unless|suppose|supposing|assuming|imagine|pretend|hypothetically|ignoring|had)\b"
+    r"\b(?:if|unless|provided|providing|suppose|supposing|assuming|imagine|pretend|hypothetically|ignoring|had)\b"
     r"(?:(?!\bthen\b|,).)*?,\s*(?!then\b|so\b)[^,]*$",
     re.IGNORECASE,
 )
@@ -246,6 +246,7 @@ _OPERATORS_BEFORE = re.compile(
 _OPERATORS_AFTER = re.compile(
     r"[-+*/^_×÷·−±!=<>≈≠\d]|\\(?:times|cdot|div|pm|mp|ne|neq|approx|sim|lt|gt|le|ge|boxed|frac|sqrt|left)"
 )
+_FACTOR_BEFORE = re.compile(r"(?:[\d)}|⌊⌈\]]|(?<![A-Za-z\\])[A-Za-z])(?:[ \t~]|\\[,;!: ])*\Z")
 _FACTOR_AFTER = re.compile(r"[A-Za-z]|\\(?:pi|sqrt|frac|dfrac|theta|alpha|beta|ln|log|sin|cos|tan|cdot|times)\b")
 _ROUNDED_AFTER = re.compile(r"(?:\\approx|≈)\s*\$?-?\d[\d.,]*")  # which must be near, as afterwards.py has it
 _UNIT_AFTER = re.compile(r"\^\s*\{?\s*\\circ|\\(?:text|mathrm)|</?[a-z]")
@@ -312,13 +313,20 @@ def _in_brackets(line: str) -> bool:
 
 def _joined(before: str) -> bool:
     """Whether what stands before a box goes on in it."""
-    if before.endswith(("\\in", "\\in ", "∈", "∈ ")):
+    if before.endswith(("\\in", "\\in ", "∈", "∈ ", "\\quad", "\\qquad")):
         return False
+    if _in_formula(before) and _FACTOR_BEFORE.search(before) and not _TEXT_BEFORE.search(before.rstrip()):
+        return True
     if _OPERATORS_BEFORE.search(_stripped(before)[-24:]):
         return True
     last = before.removesuffix("\\$").rstrip("$")[-1:]
     touches = last.isalnum() or last in (")", "]", "}", "_") or _HALF_A_NUMERAL.search(before) is not None
     return touches and not _TEXT_BEFORE.search(before)
+
+
+def _in_formula(before: str) -> bool:
+    opened = max(before.rfind("\\["), before.rfind("\\("))
+    return before.count("$") % 2 == 1 or opened > max(before.rfind("\\]"), before.rfind("\\)"))
 
 
 def _stripped(before: str) -> str:

@@ -49,8 +49,11 @@ class Extracted(NamedTuple):
 _REASONING = re.compile(
     r"<\s{0,3}(/?)\s{0,3}(think|thinking|thought|thoughts|reasoning|reflection|scratchpad)\s{0,3}>", re.IGNORECASE
 )
-_CALCULATOR = re.compile(r"<<[^<>\n]{0,200}>>")  # GSM8K's annotations
-_TURN = re.compile(r"<\|[a-z_]{1,30}\|>|</s>|<eos>|<end_of_turn>")  # what comes after its end is not the answer
+_CALCULATOR = re.compile(r"<<[\d\s+\-*/().,=%$]{0,200}>>")  # GSM8K's annotations
+_TURN = re.compile(
+    r"<\|(?:im_end|im_start|endoftext|end_of_text|eot_id|eom_id|eos|end|pad|start_header_id|user|system|assistant)\|>|"
+    r"</s>|<eos>|<end_of_turn>"
+)  # what comes after its end is not the answer
 _ASCII_BREAKS = "\r\x0b\x0c\x1c\x1d\x1e"
 
 
@@ -100,7 +103,7 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"[*_\s]*(?:(?:step|part|case|stage)\s*\d*\b.*|"
+    r"[*_\s]*(?:(?:step|part|case|stage)\s*\d*\s*:?[A-Za-z ,'-]*|"
     + one_of(r"""
     given setup set-up understanding(?:_the_problem)? approach method analysis reasoning explanation
     computation calculations? simplify simplification solution verification check
@@ -113,6 +116,7 @@ _SENTENCE_END = re.compile(r"[.!](?=[\s*\"”)]|$)|\n")
 _REASON = re.compile(
     r",?\s+(?:because|since|as)\s|,?\s+rather than\s|,\s+not\s+\$?\d[\d,.]*$|:\s+(?=[A-Z][a-z]+ )|"
     r",\s+(?:which|i\.e\.|that is|the|a|an|paid|with|giving|leaving|meaning|where|after|for|so)\s|"
+    r",\s+(?=\$?\d+\s+(?:less|more|fewer)\b)|"
     r"\s+\((?=(?:approx\w*|about|roughly|or about|or roughly|i\.e\.|that is)\b)"
 )
 
@@ -301,8 +305,15 @@ def _replaced(text: str, one: Commitment, last: Commitment, answer: str) -> bool
     """Whether a phrase need not agree with the last commitment, by a stronger marker: it was vague, or taken back."""
     if one.marker != PHRASE or last.marker == PHRASE:
         return False
-    vague = not _has_digit(one.text) and _has_digit(answer)  # "the answer is an integer"
+    vague = _VAGUE.match(one.text) is not None and not _has_digit(one.text) and _has_digit(answer)
     return vague or corrected(text, one.end, last.start)
+
+
+_VAGUE = re.compile(
+    r"(?:an?|the|in|not|here|below|above|as|that|what|then|to|found|given|simply|easy|simple|clear|obvious|therefore|thus|"
+    r"obtained|usually|always|still|our|number|positive|negative|even|odd|left|shown|stated|boxed)\b(?!\s+(?:dozen|score|gross))",
+    re.IGNORECASE,
+)  # "the answer is an integer"
 
 
 def _has_digit(text: str) -> bool:
