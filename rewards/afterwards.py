@@ -43,6 +43,7 @@ _COURTESY = re.compile(
     (?:and_)?(?:this|that|which)_(?:is|completes|concludes)_(?:the|our)_(?:final_)?(?:answer|solution|proof|problem)
     end_of_(?:the_)?(?:solution|answer|proof)
     q\.?e\.?d done final_answer answer
+    as_(?:claimed|required|desired|needed|stated|expected|wanted|requested)
     """),
     re.IGNORECASE,
 )
@@ -206,6 +207,13 @@ _OFFERS = re.compile(
 _COMMON_MISTAKE = re.compile(
     r"\A\W*(?:a|one|the)\s+common\s+(?:mistake|error|pitfall)\s+(?:here\s+)?is\s+to\b", re.IGNORECASE
 )
+_DISMISSED = re.compile(  # another value, as no solution
+    r"\b(?:roots?|values?|solutions?|other|negative|positive)\b[^.;]{0,40}?\b(?:is|was|must\s+be|has\s+to\s+be|does|do)\s+"
+    r"(?:rejected|discarded|excluded|extraneous|ruled\s+out|dismissed|ignored|impossible|invalid|"
+    r"not\s+(?:satisfy|work|fit|valid|allowed))"
+    r"(?![^.;]*\b(?:so|but|hence|therefore|thus)\b)",
+    re.IGNORECASE,
+)
 _SAME_RESULT = re.compile(r"\bsame\s+(?:result|number|answer|value|total)\b", re.IGNORECASE)
 _MEASURED = re.compile(
     rf"({_A_NUMERAL})\s*(second|minute|hour|day|week|cent|dollar|cm|meter|metre|km|gram|kg)s?\b", re.IGNORECASE
@@ -248,6 +256,7 @@ _LEAD_IN = re.compile(
     r"(?:double[- ]?|sanity\s+)?",
     re.IGNORECASE,
 )
+_ENDS = re.compile(r"\\(?:blacksquare|square|Box|checkmark|qed)\b")
 _SHORT = re.compile(r"\b([ei])\.(g|e)\.", re.IGNORECASE)  # e.g. ends no sentence
 _THAT_IS = re.compile(r"\A\s*(?:that is|in other words|ie),\s*", re.IGNORECASE)
 _DIGIT_OR_EQUALS = re.compile(r"[\d=]")
@@ -266,7 +275,7 @@ _SAME = re.compile(
     re.IGNORECASE,
 )
 _ROUNDED = re.compile(r"approx|about|roughly|around|≈", re.IGNORECASE)
-_SENTENCES = re.compile(r"[.!](?=\s|$)|\n|\\\]|\$\$")
+_SENTENCES = re.compile(r"\.(?=\s|$)|!(?=\s|$)(?!\s*[=+*/×·,-])|\n|\\\]|\$\$")  # 5! = 120 is one
 _PLAIN_MATH = re.compile(r"\\text\{([^{}]*)\}|\\[,;!$ ()]|\\(?:boxed|fbox)\{[^{}]*\}")
 _PERCENT = re.compile(r"(?<=\d)\s*(?:\\?%|percent)")
 _MARKS = " \t\n.,;:!*$_`\\\"'”’✓✔✅■□∎"
@@ -305,7 +314,8 @@ def check_after(text: str, end: int, answer: str) -> None:
     known: set[str] = set()
     polite = _Polite(text[:end], numerals)
     remarks = _POLITE_QUESTION.sub(
-        lambda question: " " if polite.is_all(question[0]) else question[0], _SHORT.sub(r"\1\2", TAGS.sub(" ", tail))
+        lambda question: " " if polite.is_all(question[0]) else question[0],
+        _SHORT.sub(r"\1\2", _ENDS.sub(" ", TAGS.sub(" ", tail))),
     )
     remarks = _CONTRAST.sub(lambda match: match[0] if _numerals(match[0]) & numerals else " ", remarks)
     if _CONFIRMED.search(remarks) and _CHECKS.search(remarks):
@@ -398,6 +408,9 @@ def _check_sentence(sentence: str, answer: str, numerals: set[str], known: set[s
     if _says_the_same(plain, answer) or _converts(plain, answer, numerals):
         return
     plain = _COMMON_MISTAKE.sub("for instance", plain)
+    dismissed = simple and _numerals(plain) and not numerals & _numerals(plain) and _DISMISSED.search(plain)
+    if dismissed and not _PICKS.search(plain.replace(dismissed[0], " ")):
+        return
     plain = _MONTH.sub("", _in_digits(_without_the_value(_THAT_IS.sub("", plain), answer)))
     if match := _RETRACTION.search(plain):
         raise Nothing(f"{match[0]!r} after the answer")
