@@ -408,8 +408,8 @@ def _check_sentence(sentence: str, answer: str, numerals: set[str], known: set[s
     if _says_the_same(plain, answer) or _converts(plain, answer, numerals):
         return
     plain = _COMMON_MISTAKE.sub("for instance", plain)
-    dismissed = simple and _numerals(plain) and not numerals & _numerals(plain) and _DISMISSED.search(plain)
-    if dismissed and not _PICKS.search(plain.replace(dismissed[0], " ")):
+    elsewhere = simple and _numerals(plain) and not numerals & _numerals(plain)
+    if elsewhere and (dismissed := _DISMISSED.search(plain)) and not _PICKS.search(plain.replace(dismissed[0], " ")):
         return
     plain = _MONTH.sub("", _in_digits(_without_the_value(_THAT_IS.sub("", plain), answer)))
     if match := _RETRACTION.search(plain):
