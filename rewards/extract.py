@@ -340,7 +340,11 @@ def _plain_end(text: str) -> Extracted | None:
     Most completions look like this, and what this reads the long way reads just so.
     """
     start = text.rfind("\n####", max(0, len(text) - 60))
-    match = _PLAIN_END.search(text, max(0, len(text) - 120)) if start < 0 else None
+    match = None
+    if start < 0:
+        near = max(0, len(text) - 120)
+        last = text.rfind("\n", near)  # where it mostly begins
+        match = (_PLAIN_END.match(text, last) if last >= 0 else None) or _PLAIN_END.search(text, near)
     if match is not None:
         start = match.start()
     if start < 0 or leads_on(text[max(0, start - 20) : start].rstrip()):
