@@ -35,9 +35,13 @@ def main() -> None:
                 results = run(seed, nf4, Path(folder) / f"{seed}-{nf4}")
                 row = [str(seed), "NF4" if nf4 else "fp32"]
                 for when in ("before", "after"):
-                    low, high = results[when]["interval"]
+                    low, high = results[when]["accuracy"]["interval"]
                     form, lenient = results[when]["rewards"]["answer_line"], results[when]["lenient"]
-                    row += [f"{results[when]['accuracy']:.1%} [{low:.1%}, {high:.1%}]", f"{lenient:.1%}", f"{form:.1%}"]
+                    row += [
+                        f"{results[when]['accuracy']['value']:.1%} [{low:.1%}, {high:.1%}]",
+                        f"{lenient:.1%}",
+                        f"{form:.1%}",
+                    ]
                 rows.append([*row, f"{results['train']['seconds']:.0f}"])
                 print(rows[-1], file=sys.stderr, flush=True)
     times = {kind: sorted(float(row[-1]) for row in rows if row[1] == kind) for kind in ("NF4", "fp32")}

@@ -103,6 +103,13 @@ RECIPE = Recipe(
             "Tim buys 3 packs of 5 pencils, then 4 more pencils. How many pencils did Tim buy?",
             "3 * 5 = 15\n15 + 4 = 19\n#### 19",
         ),
+        ("A jar with 48 sweets is shared by 6 friends. How many sweets does each get?", "48 / 6 = 8\n#### 8"),
+        ("Nina saw 27 birds on Monday and 35 on Tuesday. How many birds did Nina see?", "27 + 35 = 62\n#### 62"),
+        (
+            "Omar had 60 stickers. He gave away 12 and then lost 9. How many stickers are left?",
+            "60 - 12 = 48\n48 - 9 = 39\n#### 39",
+        ),
+        ("A box has 7 rows of 9 tiles. How many tiles are in the box?", "7 * 9 = 63\n#### 63"),
     ],
     shots=2,
     stop=prompts.STOP,

@@ -38,6 +38,12 @@ def line(*words: object) -> str:
     return f"{python} -m rlvr_recipes.{' '.join(map(str, words))}"
 
 
+def say(text: str) -> None:
+    """A line for the user, once however many processes run, and at once even into a pipe."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, flush=True)
+
+
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Runs a command's `main` with the words of the command line and exits."""
     # Before torch and transformers are imported: nothing but our own lines on the terminal.

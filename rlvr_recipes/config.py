@@ -72,7 +72,10 @@ class RunConfig:
     train_rows: int | None = field(default=None, metadata={"help": "Train on the first N rows of train only."})
     eval_split: str | None = field(default=None, metadata={"help": "Split scored before and after; else the recipe's."})
     eval_rows: int = field(default=512, metadata={"help": "Rows of eval_split scored before and after; 0 for none."})
-    eval_batch_size: int = field(default=64, metadata={"help": "Completions generated at once in evaluation."})
+    eval_batch_size: int | None = field(
+        default=None,
+        metadata={"help": "Completions generated at once in evaluation; else as many as the memory holds."},
+    )
 
 
 @dataclass(frozen=True)

@@ -1,108 +1,488 @@
-"""Scores a policy: python -m rlvr_recipes.eval RECIPE [--model HUB_ID|FOLDER|RUN_FOLDER] [--split test] [--n 200]
+"""Scores policies: python -m rlvr_recipes.eval RECIPE [--model HUB_ID|FOLDER|RUN_FOLDER] [--shots 0,2,4,8] [--n 200]
 
-Greedy completions, stopped and judged as in training: the recipe's first reward decides. RECIPE is a name, a path, or a
-run folder, which brings its recipe, model, adapter and quantization. Further FIELDs of TRL's ModelConfig and GRPOConfig
-(--load_in_4bit false, --max_completion_length 512, --dataset_path DIR ...) are taken as in training.
+Completions are stopped and judged as in training: the recipe's first reward decides. RECIPE is a name, a path, or a run
+folder, which brings its recipe, model, adapter and quantization. --model may stand several times; `base` is the model
+that the recipe, or the run, starts from. Decoding is greedy, or by --samples k at --temperature t. Further FIELDs of
+TRL's ModelConfig and GRPOConfig (--load_in_4bit false, --max_completion_length 512, --dataset_path DIR) are taken as in
+training. The same command goes on with an evaluation that was cut short, and shows again one that is finished.
 
-    python -m rlvr_recipes.eval runs/arithmetic/20261121-120000-42
-    python -m rlvr_recipes.eval gsm8k_fewshot --model my/model --dataset_path my/gsm8k --n 200 --shots 4
+    python -m rlvr_recipes.eval runs/arithmetic/20261121-120000-42 --shots 0,2,4,8 --compare base
+    python -m rlvr_recipes.eval gsm8k_fewshot --model my/model --dataset_path my/gsm8k --n 200 --samples 8
+    python -m rlvr_recipes.eval gsm8k_fewshot --completions made_elsewhere.jsonl
 """
 
+import argparse
+import hashlib
 import json
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rlvr_recipes import command
-from rlvr_recipes.recipe import UserError, load_recipe
-from rlvr_recipes.runs import RunFolder, unused_folder
+from rlvr_recipes import command, scores
+from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError, load_recipe
+from rlvr_recipes.runs import RunFolder, fingerprint, git_state, sha256, write_whole
+
+if TYPE_CHECKING:
+    from rlvr_recipes.config import Config
+    from rlvr_recipes.evaluation import Sampling
+
+SAMPLED = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+BASE = "base"
 
 
-def make_output(output: Path | None, name: str) -> Path:
-    """The folder for an evaluation: `output`, which must be new or empty, or one of its own under runs/eval."""
-    if output is None:
-        return unused_folder(Path("runs") / "eval" / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+@dataclass(frozen=True)
+class Subject:
+    """A policy that is scored."""
+
+    label: str
+    config: "Config"
+    adapter: Path | None = None  # to be put on the configuration's model
+    train_shots: int | None = None
+    trained_on: int = 0  # so many of the rows to be scored were among those it was trained on
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One policy with one number of exemplars."""
+
+    subject: Subject
+    exemplars: Sequence[Exemplar]
+    folder: Path
+    identity: Mapping[str, Any]  # all that decides its completions
+
+    @property
+    def completions(self) -> Path:
+        return self.folder / "completions.jsonl"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its columns in the table."""
+        trained, known = self.subject.train_shots, self.subject.trained_on
+        return {
+            "policy": self.subject.label + (f" (trained on {known} of these rows)" if known else ""),
+            "train shots": "-" if trained is None else str(trained),
+            "eval shots": str(len(self.exemplars)),
+        }
+
+
+# --------------------------------------------------------------------------------------------------- what is asked for
+
+
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The command's own options, and the flags that are fields of TRL's."""
+    parser = command.Parser("eval", __doc__, "RECIPE [options] [--FIELD VALUE ...]")
+    parser.add_argument("recipe", help="name in recipes/, path of a recipe file, or a run folder")
+    parser.add_argument("--model", action="append", help="hub id, model, adapter or run folder, or `base`; repeatable")
+    parser.add_argument("--shots", help="exemplars in the prompt, 2 or 0,2,4,8; else as in training")
+    parser.add_argument("--split", help="train, validation or test; else the recipe's")
+    parser.add_argument("--n", type=int, help="score the first N rows only")
+    parser.add_argument("--samples", type=int, help="draw K completions per problem instead of the greedy one")
+    parser.add_argument("--compare", metavar="BASE", help="pair every policy with this one, named as for --model")
+    parser.add_argument("--completions", type=Path, metavar="FILE", help="score a jsonl file of completions, no model")
+    parser.add_argument("--output", type=Path, help="folder for everything written; else one of its own in runs/eval")
+    parser.add_argument("--config", metavar="FILE", help="YAML file of FIELD: VALUE lines")
+    own, flags = parser.parse_known_args(argv)
+    own.options = parser.options
+    given = {flag.partition("=")[0] for flag in flags}
+    for word, instead in (("--eval_rows", "--n"), ("--eval_split", "--split"), ("--output_dir", "--output")):
+        if word in given:
+            raise UserError(f"{word} is for training; here it is {instead}")
+    if own.n is not None and own.n < 1:
+        raise UserError(f"--n {own.n}: score at least one row")
+    if own.samples is not None and own.samples < 1:
+        raise UserError(f"--samples {own.samples}: draw at least one completion per problem")
+    for name in SAMPLED:
+        if own.samples is None and f"--{name}" in given:
+            raise UserError(f"--{name} needs --samples K; without it decoding is greedy")
+    for name in ("model", "compare"):
+        if "" in (getattr(own, name) or ["-"] if name == "model" else [getattr(own, name)]):
+            raise UserError(f"--{name} is empty")
+    if own.completions is not None:
+        for name in ("model", "shots", "samples"):
+            if getattr(own, name) is not None:
+                raise UserError(f"--{name} does not go with --completions, which are made already")
+        if flags and set(given) - {"--dataset_path"}:
+            raise UserError(f"{flags[0]} does not go with --completions, which are made already")
+    return own, flags
+
+
+def shot_counts(recipe: Recipe, text: str | None, default: int) -> list[int]:
+    """The numbers of exemplars of --shots, each of which the recipe has."""
+    if text is None:
+        return [default]
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        if any(output.iterdir()):
-            raise UserError(f"--output {output} is not empty; nothing is overwritten")
-    except OSError as error:
-        raise UserError(f"--output {output} cannot be made: {error.strerror}") from error
-    return output
+        counts = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UserError(f"--shots {text}: give whole numbers with commas between them, such as 0,2,4") from error
+    for count in counts:
+        recipe.exemplars_shown(count)
+    return list(dict.fromkeys(counts))
+
+
+def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str], own: argparse.Namespace) -> Subject:
+    """A policy by its name on the command line.
+
+    Args:
+        run: the run folder that RECIPE is, if it is one.
+    """
+    from rlvr_recipes import models
+    from rlvr_recipes.config import read_file, resolve
+
+    trained = RunFolder.existing(name) if RunFolder.is_one(name) else None
+    source = trained or (run if name == BASE else None)
+    if source is not None:
+        if own.config is not None:
+            raise UserError("a run folder brings its own configuration; give fields as flags instead of --config")
+        config = resolve(recipe, flags, source.values_here(), str(source.path / "config.yaml"), own.options)
+        if trained is None:
+            return Subject(f"{config.model_name} (base)", config)
+        if not trained.adapter.is_dir():
+            cure = command.line("train", "--resume", trained.path)
+            raise UserError(f"{trained.path} has no adapter yet; finish it: {cure}")
+        shots = trained.values.get("shots")
+        shots = trained.load_recipe().shots if shots is None else shots
+        if config.model.use_peft:
+            models.check_adapter(trained.adapter, config)
+            return Subject(str(trained.path), config, trained.adapter, shots)
+        config.model.model_name_or_path = str(trained.adapter)  # all weights were trained
+        return Subject(str(trained.path), config, None, shots)
+    given = read_file(own.config) if own.config else None
+    folder = Path(name)
+    adapter = folder if (folder / "adapter_config.json").is_file() else None
+    words = flags if name == BASE else ["--model_name_or_path", models.base_of(adapter) if adapter else name, *flags]
+    config = resolve(recipe, words, given, f"--config {own.config}", own.options)
+    if adapter is not None:
+        models.check_adapter(adapter, config)
+    return Subject(name if name != BASE else config.model_name, config, adapter)
+
+
+def seen_rows(name: str, rows: Sequence[Row]) -> int:
+    """How many of the rows a run was trained on; 0 for what is no run, or whose rows cannot be read any more."""
+    if not RunFolder.is_one(name):
+        return 0
+    run = RunFolder.existing(name)
+    if run.manifest["data"]["train"]["sha256"] == fingerprint(rows):
+        return len(rows)
+    try:
+        trained = run.load_recipe().rows_of("train", run.values.get("dataset_path"))[: run.values.get("train_rows")]
+    except UserError:
+        return 0
+    known = {fingerprint([row]) for row in trained}
+    return sum(fingerprint([row]) in known for row in rows)
+
+
+def read_rows(recipe: Recipe, own: argparse.Namespace, split: str, dataset_path: str | None) -> list[Row]:
+    """The rows to score, each read once by every reward."""
+    rows = recipe.rows_of(split, dataset_path)
+    recipe.check_rows(rows, split)
+    if own.n is not None and own.n > len(rows):
+        raise UserError(f"--n {own.n}: the {split} split has {len(rows)} rows")
+    return rows[: own.n]
+
+
+def check_untrained(subject: Subject, split: str, rows: int) -> None:
+    """Refuses rows that a policy was trained on."""
+    if subject.trained_on:
+        raise UserError(
+            f"{subject.trained_on} of the {rows} {split} rows are among those that {subject.label} was trained on, so "
+            f"this is no measure of what it learned; to score them all the same, name them: --split {split}"
+        )
+
+
+# ------------------------------------------------------------------------------------------------------- the command
 
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = command.Parser("eval", __doc__, "RECIPE [options] [--FIELD VALUE ...]")
-    parser.add_argument("recipe", help="name in recipes/, path of a recipe file, or a run folder")
-    parser.add_argument("--model", help="hub id, model folder or run folder; else the recipe's model")
-    parser.add_argument("--split", help="train, validation or test; else the recipe's")
-    parser.add_argument("--n", type=int, help="score the first N rows only")
-    parser.add_argument("--output", type=Path, help="folder for completions.jsonl and results.json")
-    parser.add_argument("--config", metavar="FILE", help="YAML file of FIELD: VALUE lines")
-    own, flags = parser.parse_known_args(argv)
-    if own.n is not None and own.n < 1:
-        raise UserError(f"--n {own.n}: score at least one row")
-    for word, instead in (("--eval_rows", "--n"), ("--eval_split", "--split"), ("--output_dir", "--output")):
-        if any(flag.partition("=")[0] == word for flag in flags):
-            raise UserError(f"{word} is for training; here it is {instead}")
-    if own.model == "":
-        raise UserError("--model is empty")
-
-    policy = own.model or own.recipe
-    trained = RunFolder.existing(policy) if RunFolder.is_one(policy) else None
-    recipe = RunFolder.existing(own.recipe).load_recipe() if RunFolder.is_one(own.recipe) else load_recipe(own.recipe)
+    own, flags = parse(argv)
+    run = RunFolder.existing(own.recipe) if RunFolder.is_one(own.recipe) else None
+    recipe = run.load_recipe() if run is not None else load_recipe(own.recipe)
     recipe.check_cases()
-    if trained is not None and not trained.adapter.is_dir():
-        raise UserError(
-            f"{trained.path} has no adapter yet; finish it: {command.line('train', '--resume', trained.path)}"
-        )
-    print(f"recipe {recipe.name}: loading torch and TRL", flush=True)
+    if own.completions is not None:
+        return score_file(recipe, own, flags)
+    command.say(f"recipe {recipe.name}: loading torch and TRL")
 
-    from rlvr_recipes import evaluation, models
-    from rlvr_recipes.config import read_file, resolve
+    from accelerate import PartialState
+
+    from rlvr_recipes.config import resolve
+
+    asked: list[str] = own.model or [own.recipe if run is not None else BASE]
+    compared: list[str] = [own.compare] if own.compare else []
+    names = list(dict.fromkeys(compared + asked))
+    subjects = [subject_of(name, recipe, run, flags, own) for name in names]
+    first = subjects[0].config.run
+    split = own.split or first.eval_split or recipe.eval_split
+    if split == "train" and own.split is None:
+        raise UserError("the recipe's eval_split is train, which policies are trained on; name a split: --split test")
+    rows = read_rows(recipe, own, split, first.dataset_path)
+    subjects = [_with(subject, trained_on=seen_rows(name, rows)) for name, subject in zip(names, subjects, strict=True)]
+    if own.split is None:
+        for subject in subjects:
+            check_untrained(subject, split, len(rows))
+    default = resolve(recipe, flags, run.values_here() if run else None, "", own.options).run.shots
+    counts = shot_counts(recipe, own.shots, recipe.shots if default is None else default)
+    sampling = [sampling_of(subject.config, own.samples) for subject in subjects]
+    tokenizers = [_tokenizer(recipe, subject, rows, counts) for subject in subjects]
+
+    plans = [
+        [identity(recipe, subject, rows, split, count, drawn) for count in counts]
+        for subject, drawn in zip(subjects, sampling, strict=True)
+    ]
+    output = own.output or Path("runs") / "eval" / f"{recipe.name}-{_digest([plans, own.compare])[:8]}"
+    cells = make_cells(recipe, output, subjects, counts, plans, own.samples)
+    PartialState().wait_for_everyone()
+    try:
+        for subject, drawn, tokenizer in zip(subjects, sampling, tokenizers, strict=True):
+            evaluate(recipe, rows, [cell for cell in cells if cell.subject is subject], tokenizer, drawn, split)
+    except KeyboardInterrupt:
+        command.say(f"\nstopped; the same command goes on where it stopped ({output})")
+        return 130
+    if PartialState().is_main_process:
+        bases = [cell for cell in cells if cell.subject is subjects[0]] if compared else []
+        report(recipe, rows, cells, bases, output, {"split": split, "n": len(rows), "samples": own.samples or 1})
+    return 0
+
+
+def _with(subject: Subject, **changes: Any) -> Subject:
+    return Subject(**{**vars(subject), **changes})
+
+
+def sampling_of(config: "Config", samples: int | None) -> "Sampling":
+    """How completions are drawn: greedily, or as rollouts are, k for each problem."""
+    from rlvr_recipes.evaluation import GREEDY, Sampling
+
+    if samples is None:
+        return GREEDY
+    grpo = config.grpo
+    return Sampling(samples, grpo.temperature, grpo.top_p, grpo.top_k, grpo.min_p, grpo.repetition_penalty, grpo.seed)
+
+
+def _tokenizer(recipe: Recipe, subject: Subject, rows: Sequence[Row], counts: Sequence[int]) -> Any:
+    """A policy's tokenizer, once every prompt is known to fit its context."""
+    from rlvr_recipes import models
     from rlvr_recipes.generation import tokenize
 
-    if trained is not None:
-        if own.config is not None:
-            raise UserError("a run folder brings its own configuration; give fields as flags instead of --config")
-        config = resolve(recipe, flags, trained.values_here(), str(trained.path / "config.yaml"), parser.options)
-        if not config.model.use_peft:
-            config.model.model_name_or_path = str(trained.adapter)  # all weights were trained
-    else:
-        flags = [*(["--model_name_or_path", own.model] if own.model else []), *flags]
-        given = read_file(own.config) if own.config else None
-        config = resolve(recipe, flags, given, f"--config {own.config}", parser.options)
-    run = config.run
-    exemplars = recipe.exemplars_shown(recipe.shots if run.shots is None else run.shots)
-    split = own.split or run.eval_split or recipe.eval_split
-    rows = recipe.rows_of(split, run.dataset_path)
-    recipe.check_rows(rows, split)
-    if own.n is not None and own.n > len(rows):
-        raise UserError(f"--n {own.n}: the {split} split has {len(rows)} rows")
-    rows = rows[: own.n]
-
+    config = subject.config
     model_config, tokenizer = models.load_tokenizer(config)
-    ids = tokenize(tokenizer, recipe.prompts_of(rows, exemplars), config.chat_template_kwargs)
-    models.check_lengths(ids, config.max_completion_length, model_config)
-    output = make_output(own.output, recipe.name)
-    model = models.load_policy(config, tokenizer)
-    if trained is not None and config.model.use_peft:
-        model = models.add_adapter(model, trained.adapter)
+    for count in counts:
+        ids = tokenize(tokenizer, recipe.prompts_of(rows, recipe.exemplars_shown(count)), config.chat_template_kwargs)
+        models.check_lengths(ids, config.max_completion_length, model_config)
+    return tokenizer
 
-    label = str(trained.path) if trained is not None else config.model_name
-    summary = evaluation.evaluate(
-        model, tokenizer, recipe, rows, exemplars, config, output / "completions.jsonl", split
-    )
-    results = {"recipe": recipe.name, "model": label, "split": split, "shots": len(exemplars)}
-    if trained is not None:
-        trained_shots = trained.values.get("shots")
-        results["train_shots"] = recipe.shots if trained_shots is None else trained_shots
-    results |= evaluation.as_json(summary)
-    (output / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    if trained is not None and split == "train":
-        label += " (trained on these rows: this is no measure of what it learned)"
-    print(f"\n{label}, {len(exemplars)} shots\n{evaluation.table({split: summary})}\nwritten to {output}")
+
+def identity(
+    recipe: Recipe, subject: Subject, rows: Sequence[Row], split: str, shots: int, sampling: "Sampling"
+) -> dict[str, Any]:
+    """All that decides the completions of a cell; two evaluations that agree in it are one."""
+    from rlvr_recipes import models
+
+    config = subject.config
+    settings = {
+        **{name: getattr(config.grpo, name) for name in ("max_completion_length", "chat_template_kwargs", "use_vllm")},
+        **{name: getattr(config.model, name) for name in ("dtype", "load_in_4bit", "load_in_8bit", "model_revision")},
+        **{
+            name: getattr(config.model, name)
+            for name in ("attn_implementation", "bnb_4bit_quant_type", "use_bnb_nested_quant")
+        },
+        "eval_batch_size": config.run.eval_batch_size,
+    }
+    return {
+        "recipe": sha256(recipe.path),
+        "split": split,
+        "rows": fingerprint(rows),
+        "shots": shots,
+        "model": models.fingerprint(config.model_name),
+        "adapter": None if subject.adapter is None else models.fingerprint(str(subject.adapter)),
+        "settings": settings,
+        "sampling": vars(sampling),
+    }
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def make_cells(
+    recipe: Recipe,
+    output: Path,
+    subjects: Sequence[Subject],
+    counts: Sequence[int],
+    plans: Sequence[Sequence[Mapping[str, Any]]],
+    samples: int | None,
+) -> list[Cell]:
+    """The folders of all cells; one that holds another evaluation is a `UserError`, one that was cut short is not."""
+    if output.exists() and (not output.is_dir() or (any(output.iterdir()) and not any(output.glob("*/cell.json")))):
+        raise UserError(f"--output {output} holds something else than an evaluation; nothing is overwritten")
+    cells: list[Cell] = []
+    for subject, row in zip(subjects, plans, strict=True):
+        stem = re.sub(r"[^\w.-]+", "-", Path(subject.label).name) or "policy"
+        for count, decides in zip(counts, row, strict=True):
+            name = f"{stem}-{count}shot" + (f"-{samples}samples" if samples else "")
+            taken = {cell.folder.name for cell in cells}
+            name = next(n for n in (name, *(f"{name}.{i}" for i in range(2, 1000))) if n not in taken)
+            cells.append(Cell(subject, recipe.exemplars_shown(count), output / name, decides))
+    for cell in cells:
+        path = cell.folder / "cell.json"
+        decides = json.loads(json.dumps(cell.identity, default=str))
+        if path.exists():
+            known = json.loads(path.read_text(encoding="utf-8"))["identity"]
+            if differing := [name for name in decides if known.get(name) != decides[name]]:
+                raise UserError(
+                    f"{cell.folder} holds an evaluation with another {', '.join(differing)}; choose another --output"
+                )
+            continue
+        try:
+            cell.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, json.dumps({"policy": cell.subject.label, "identity": decides}, indent=2) + "\n")
+        except OSError as error:
+            raise UserError(f"--output {output} cannot be made: {error.strerror}") from error
+    return cells
+
+
+def evaluate(
+    recipe: Recipe, rows: Sequence[Row], cells: Sequence[Cell], tokenizer: Any, sampling: "Sampling", split: str
+) -> None:
+    """Completes and scores the cells of one policy; one that is finished is left as it is."""
+    from rlvr_recipes import evaluation, models, vllm_backend
+
+    if all(cell.completions.exists() for cell in cells):
+        return
+    subject = cells[0].subject
+    config = subject.config
+    if config.grpo.use_vllm:
+        model, backend = None, vllm_backend.opened(config, subject.adapter)
+    else:
+        model, backend = models.load_policy(config, tokenizer), evaluation.Transformers
+        if subject.adapter is not None:
+            model = models.add_adapter(model, subject.adapter)
+    for cell in cells:
+        title = f"{subject.label}, {len(cell.exemplars)} shots, {split}"
+        evaluation.evaluate(
+            model, tokenizer, recipe, rows, cell.exemplars, config, cell.completions, title, sampling, backend
+        )
+
+
+# ------------------------------------------------------------------------------------------------------- what is shown
+
+
+def report(
+    recipe: Recipe, rows: Sequence[Row], cells: Sequence[Cell], bases: Sequence[Cell], output: Path, of: dict[str, Any]
+) -> None:
+    """The table, the comparisons, results.json, the flipped problems and the chart."""
+    from rlvr_recipes import chart, evaluation
+    from rlvr_recipes.runs import hardware, versions
+
+    summaries = [evaluation.read_summary(cell.completions, recipe) for cell in cells]
+    command.say(f"\n{scores.table([(cell.labels, s) for cell, s in zip(cells, summaries, strict=True)])}")
+    comparisons = []
+    for base in bases:
+        for cell in cells:
+            if len(cell.exemplars) == len(base.exemplars) and cell.subject is not base.subject:
+                comparisons.append(compare(recipe, rows, cell.labels, cell.completions, base.labels, base.completions))
+    results = {
+        "recipe": recipe.name,
+        **of,
+        "cells": [
+            {
+                "policy": cell.subject.label,
+                "train_shots": cell.subject.train_shots,
+                "shots": len(cell.exemplars),
+                "rows_trained_on": cell.subject.trained_on,
+                "completions": str(cell.completions.relative_to(output)),
+                "sampling": cell.identity["sampling"],
+                **scores.as_json(summary),
+            }
+            for cell, summary in zip(cells, summaries, strict=True)
+        ],
+        "comparisons": comparisons,
+        "git": git_state(Path(__file__).parent),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_whole(output / "results.json", json.dumps(results, indent=2) + "\n")
+    if len({len(cell.exemplars) for cell in cells}) > 1:
+        lines: dict[str, list[tuple[int, scores.Estimate]]] = {}
+        for cell, summary in zip(cells, summaries, strict=True):
+            trained = "" if cell.subject.train_shots is None else f", trained with {cell.subject.train_shots} shots"
+            line = lines.setdefault(cell.labels["policy"] + trained, [])
+            line.append((len(cell.exemplars), summary.accuracy))
+        chart.accuracy_by_shots(
+            lines, f"{recipe.name}, {of['n']} {of['split']} problems", output / "accuracy_by_shots.svg"
+        )
+    command.say(f"\nwritten to {output}")
+
+
+def compare(
+    recipe: Recipe,
+    rows: Sequence[Row],
+    labels: Mapping[str, str],
+    ours: Path,
+    base_labels: Mapping[str, str],
+    base: Path,
+) -> dict[str, Any]:
+    """Prints one comparison, writes the flipped problems beside `ours`, and gives it for results.json."""
+    records, theirs = scores.read_records(ours), scores.read_records(base)
+    found = scores.compare(records, theirs, recipe)
+    text = scores.flipped_text(recipe, rows, records, theirs, found.flipped)
+    (ours.parent / "flipped.md").write_text(text, encoding="utf-8")
+    shots = f", {labels['eval shots']} shots" if "eval shots" in labels else ""
+    command.say(f"\n{labels['policy']} against {base_labels['policy']}{shots}: {found}")
+    if found.flipped:
+        example = text.split("\n\n## ")[0].removeprefix("## ")
+        command.say(f"\n{example}\n\nall {len(found.flipped)} flipped problems: {ours.parent / 'flipped.md'}")
+    return {"policy": labels["policy"], "base": base_labels["policy"], **dict(labels), **scores.as_json(found)}
+
+
+# ------------------------------------------------------------------------------------------ completions from elsewhere
+
+
+def score_file(recipe: Recipe, own: argparse.Namespace, flags: Sequence[str]) -> int:
+    """Scores completions that were made elsewhere, with no model and no torch."""
+    split = own.split or recipe.eval_split
+    dataset_path = argparse.ArgumentParser(allow_abbrev=False)
+    dataset_path.add_argument("--dataset_path")
+    path = dataset_path.parse_known_args(flags)[0].dataset_path
+    files = [own.completions, *([Path(own.compare)] if own.compare else [])]
+    given = [scores.read_records(file) for file in files]
+    rows: list[Row] = []
+    if any("row" in record for records in given for record in records):
+        rows = read_rows(recipe, own, split, path)
+    scored = [scores.score_elsewhere(recipe, rows, records, file) for records, file in zip(given, files, strict=True)]
+    digest = _digest([sha256(recipe.path), *(sha256(file) for file in files)])
+    output = own.output or Path("runs") / "eval" / f"{recipe.name}-{digest[:8]}"
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if any(output.iterdir()) and own.output is not None:
+            raise UserError(f"--output {output} is not empty; nothing is overwritten")
+    except OSError as error:
+        raise UserError(f"--output {output} cannot be made: {error.strerror}") from error
+    made, summaries = [], []
+    for file, (own_rows, records) in zip(files, scored, strict=True):
+        folder = output / (file.stem if file.stem not in {m.parent.name for m in made} else f"{file.stem}.2")
+        folder.mkdir(exist_ok=True)
+        made.append(folder / "completions.jsonl")
+        write_whole(made[-1], "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+        summaries.append(scores.summarize(records, recipe, None))
+        rows = rows or own_rows
+    labels = [{"policy": str(file)} for file in files]
+    print(scores.table(list(zip(labels, summaries, strict=True))))
+    comparisons = [compare(recipe, rows, labels[0], made[0], labels[1], made[1])] if own.compare else []
+    results = {
+        "recipe": recipe.name,
+        "split": split,
+        "cells": [
+            {**label, "completions": str(file.relative_to(output)), **scores.as_json(summary)}
+            for label, file, summary in zip(labels, made, summaries, strict=True)
+        ],
+        "comparisons": comparisons,
+        "git": git_state(Path(__file__).parent),
+        "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    write_whole(output / "results.json", json.dumps(results, indent=2) + "\n")
+    print(f"\nwritten to {output}")
     return 0
 
 

@@ -1,6 +1,5 @@
 """Prompts to tokens, the rule by which a completion ends, and batched generation; shared by rollouts and evaluation."""
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -139,49 +138,3 @@ def plain_generation_config(model: Policy, tokenizer: Tokenizer) -> None:
     model.generation_config = GenerationConfig(
         eos_token_id=end_ids(model, tokenizer), pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id
     )
-
-
-def generate_greedily(
-    model: Policy,
-    tokenizer: Tokenizer,
-    prompt_ids: Sequence[list[int]],
-    *,
-    max_new_tokens: int,
-    stop: StopRule,
-    batch_size: int,
-    advance: Callable[[int, list[int], bool], None],
-) -> None:
-    """Greedy completions of prompts, in left-padded batches of about one length.
-
-    The batches come in a fixed random order, so that what is known so far is not what is known of the longest.
-
-    Args:
-        prompt_ids: token ids per prompt.
-        advance: called once per prompt with its index, its completion's ids, and whether it was cut off by
-            `max_new_tokens` before it ended.
-    """
-    ends = end_ids(model, tokenizer)
-    config = GenerationConfig(
-        do_sample=False,
-        max_new_tokens=max_new_tokens,
-        eos_token_id=ends,
-        pad_token_id=tokenizer.pad_token_id,
-        disable_compile=True,
-    )
-    order = sorted(range(len(prompt_ids)), key=lambda i: -len(prompt_ids[i]))
-    batches = [order[begin : begin + batch_size] for begin in range(0, len(order), batch_size)]
-    random.Random(0).shuffle(batches)
-    model.eval()
-    for batch in batches:
-        width = max(len(prompt_ids[i]) for i in batch)
-        ids = torch.full((len(batch), width), tokenizer.pad_token_id, device=model.device)
-        mask = torch.zeros_like(ids)
-        for row, i in enumerate(batch):
-            ids[row, width - len(prompt_ids[i]) :] = torch.tensor(prompt_ids[i], device=model.device)
-            mask[row, width - len(prompt_ids[i]) :] = 1
-        with torch.no_grad(), stop.applied_to(model):
-            output = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)
-        for i, written in zip(batch, output[:, width:].tolist(), strict=True):
-            end = next((k for k, token in enumerate(written, 1) if token in ends), None)
-            completion, stopped = stop.cut(written[:end])
-            advance(i, completion, not stopped and end is None)

@@ -1,6 +1,7 @@
 """Policies: where they are, in which precision they load, and how long their context is."""
 
 import importlib.util
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
 from trl import get_quantization_config
 
@@ -128,6 +129,55 @@ def add_adapter(model: Policy, folder: Path) -> PeftModel:
     """A trained adapter on its base, for inference."""
     with refused(f"the adapter in {folder} could not be loaded"):
         return PeftModel.from_pretrained(model, folder)
+
+
+def base_of(adapter: Path) -> str:
+    """The model that an adapter folder was trained on.
+
+    Raises:
+        UserError: the folder does not say.
+    """
+    try:
+        name = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"the adapter in {adapter} does not name its model: {error}") from error
+    if not isinstance(name, str) or not name:
+        raise UserError(f"the adapter in {adapter} does not name its model")
+    return name
+
+
+def check_adapter(adapter: Path, config: Config) -> None:
+    """Refuses an adapter of another model, by the names and shapes of its weights, before any is loaded."""
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise UserError(f"the adapter in {adapter} has no adapter_model.safetensors")
+    model_config, _ = load_tokenizer(config)
+    with torch.device("meta"):
+        layers: dict[str, Any] = dict(AutoModelForCausalLM.from_config(model_config).named_modules())
+    with refused(f"the adapter in {adapter} cannot be read"), safe_open(weights, "pt") as stored:
+        names = list(stored.keys())
+        shapes = {name: stored.get_slice(name).get_shape() for name in names}
+    for name, shape in shapes.items():
+        match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])(?:\.\w+)?\.weight", name)
+        if match is None:
+            continue
+        layer = layers.get(match[1])
+        width, ours = (shape[1], "in_features") if match[2] == "A" else (shape[0], "out_features")
+        if layer is None or getattr(layer, ours, width) != width:
+            found = "no such layer" if layer is None else f"{getattr(layer, ours)} wide"
+            raise UserError(
+                f"the adapter in {adapter} was trained on another model ({base_of(adapter)}): its {match[1]} is "
+                f"{width} wide, in {config.model_name} it is {found}"
+            )
+
+
+def fingerprint(name: str) -> str:
+    """What tells a model's or adapter's weights from others: the names, sizes and times of its files, or its hub id."""
+    place = locate(name) if not (Path(name) / "adapter_config.json").is_file() else name
+    if not Path(place).is_dir():
+        return place
+    files = sorted(Path(place).glob("*.safetensors")) + sorted(Path(place).glob("*config.json"))
+    return " ".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
 
 
 def check_lengths(prompt_ids: Sequence[list[int]], max_completion_length: int, config: PretrainedConfig) -> None:

@@ -56,7 +56,8 @@ def fingerprint(rows: Sequence[Row]) -> str:
     return digest.hexdigest()
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """SHA-256 of a file."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
@@ -234,7 +235,7 @@ class RunFolder:
 
     def mark_complete(self, checkpoint: Path) -> None:
         """Says that everything of a checkpoint is on disk, by listing it with SHA-256."""
-        files = {str(f.relative_to(checkpoint)): _sha256(f) for f in sorted(checkpoint.rglob("*")) if f.is_file()}
+        files = {str(f.relative_to(checkpoint)): sha256(f) for f in sorted(checkpoint.rglob("*")) if f.is_file()}
         write_whole(checkpoint / "complete.json", json.dumps(files, indent=2))
 
     def last_checkpoint(self) -> Path | None:
@@ -245,7 +246,7 @@ class RunFolder:
         for checkpoint in sorted(found, key=lambda path: int(path.name.split("-")[1]), reverse=True):
             try:
                 files = json.loads((checkpoint / "complete.json").read_text(encoding="utf-8"))
-                if files and all(_sha256(checkpoint / name) == digest for name, digest in files.items()):
+                if files and all(sha256(checkpoint / name) == digest for name, digest in files.items()):
                     return checkpoint
             except (OSError, ValueError, AttributeError):  # not there, cut short, or not what mark_complete wrote
                 continue

@@ -9,7 +9,6 @@ Order of precedence: our defaults < the recipe < --config (a YAML file of FIELD:
     python -m rlvr_recipes.train --resume runs/arithmetic/20261121-120000-42
 """
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -17,18 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlvr_recipes import command
+from rlvr_recipes.command import say
 from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError, load_recipe
 
 if TYPE_CHECKING:
     from rlvr_recipes.config import Config
     from rlvr_recipes.runs import RunFolder
     from rlvr_recipes.trainer import RecipeTrainer
-
-
-def say(text: str) -> None:
-    """A line for the user, once however many processes train, and at once even into a pipe."""
-    if os.environ.get("RANK", "0") == "0":
-        print(text, flush=True)
 
 
 def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
@@ -131,7 +125,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
     """
     from accelerate import PartialState
 
-    from rlvr_recipes import evaluation, models
+    from rlvr_recipes import evaluation, models, scores
     from rlvr_recipes.refusals import check_train_rows
     from rlvr_recipes.trainer import StopSignals
 
@@ -154,13 +148,14 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
         policy = trainer.accelerator.unwrap_model(trainer.model)
 
         def evaluate(when: str) -> None:
-            """Scores the policy as it is now, on the main process, unless that was done before an interruption."""
-            if rows and process.is_main_process and when not in results:
+            """Scores the policy as it is now, unless that was done before an interruption."""
+            if rows and when not in results:
                 output = folder.path / "evaluation" / f"{when}.jsonl"
                 title = f"{when} training, {split}"
                 summary = evaluation.evaluate(policy, tokenizer, recipe, rows, exemplars, config, output, title)
-                results[when] = evaluation.as_json(summary)
-                folder.write_results(results)
+                results[when] = scores.as_json(summary)
+                if process.is_main_process:
+                    folder.write_results(results)
             process.wait_for_everyone()
 
         evaluate("before")
@@ -188,9 +183,13 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
     if process.is_main_process:
         folder.write_results(results)
         if rows:
-            both = {f"{when} ({split})": evaluation.read(results[when]) for when in ("before", "after")}
-            files = [folder.path / "evaluation" / f"{when}.jsonl" for when in ("before", "after")]
-            say(f"\n{evaluation.table(both)}\n\n{evaluation.example(recipe, rows, files[0], files[1])}".rstrip())
+            cells = [({split: f"{when} training"}, scores.read(results[when])) for when in ("before", "after")]
+            before, after = (
+                scores.read_records(folder.path / "evaluation" / f"{when}.jsonl") for when in ("before", "after")
+            )
+            gain = scores.compare(after, before, recipe)
+            flipped = scores.flipped_text(recipe, rows, after, before, gain.flipped[:1]).removeprefix("## ")
+            say(f"\n{scores.table(cells)}\n\n{gain}\n\n{flipped}".rstrip())
         say(f"\nscore it again: {command.line('eval', folder.path)}")
     return 0
 

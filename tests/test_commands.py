@@ -73,12 +73,12 @@ def test_a_run_leaves_everything_in_its_folder(finished: tuple[Path, str]) -> No
     before = [json.loads(line) for line in (folder / "evaluation" / "before.jsonl").read_text().splitlines()]
     assert [row["row"] for row in before] == list(range(24))
     assert results["before"]["correct"] == sum(row["correct_number"] for row in before)
-    low, high = results["before"]["interval"]
-    assert low < results["before"]["accuracy"] < high
-    for words in ("accuracy (correct_number)", "form (answer_line)", "right, in whatever form", "before (test)", "n  "):
+    low, high = results["before"]["accuracy"]["interval"]
+    assert low < results["before"]["accuracy"]["value"] < high
+    for words in ("accuracy [95 %]", "form (answer_line)", "lenient", "before training", "|  n |"):
         assert words in printed
     assert "more right answers" in printed
-    pictured = f"{100 * results['after']['accuracy']:.1f}%"
+    pictured = f"{100 * results['after']['accuracy']['value']:.1f}%"
     assert pictured in printed
 
 
@@ -122,18 +122,19 @@ def test_scoring_a_run_again_gives_what_its_training_found(
     finished: tuple[Path, str], tmp_path: Path, command: Command
 ) -> None:
     done = command("eval", finished[0], "--n", 24, "--output", tmp_path / "scored")
-    again = (tmp_path / "scored" / "completions.jsonl").read_text()
+    again = (tmp_path / "scored" / "run-2shot" / "completions.jsonl").read_text()
     assert again == (finished[0] / "evaluation" / "after.jsonl").read_text()
-    results = json.loads((tmp_path / "scored" / "results.json").read_text())
-    assert results["accuracy"] == json.loads((finished[0] / "results.json").read_text())["after"]["accuracy"]
-    assert f"{100 * results['accuracy']:.1f}% [" in done.stdout
+    (cell,) = json.loads((tmp_path / "scored" / "results.json").read_text())["cells"]
+    assert cell["accuracy"] == json.loads((finished[0] / "results.json").read_text())["after"]["accuracy"]
+    assert (cell["train_shots"], cell["shots"]) == (2, 2)
+    assert f"{100 * cell['accuracy']['value']:.1f}% [" in done.stdout
 
 
 def test_the_base_model_is_scored_with_the_recipes_own_rule(
     finished: tuple[Path, str], tmp_path: Path, command: Command
 ) -> None:
     command("eval", "arithmetic", "--n", 24, "--max_completion_length", 24, "--output", tmp_path / "scored")
-    assert (tmp_path / "scored" / "completions.jsonl").read_text() == (
+    assert (tmp_path / "scored" / "tiny_policy-2shot" / "completions.jsonl").read_text() == (
         finished[0] / "evaluation" / "before.jsonl"
     ).read_text()
 
@@ -164,7 +165,7 @@ def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
         (["train", "arithmetic", "--lerning_rate", "1"], "no option --lerning_rate; did you mean --learning_rate?"),
         (["train", "arithmetic", "--config", "none.yaml"], "--config none.yaml: No such file"),
         (["train", "arithmetic", "--train_rows", "4"], "training has 4 rows, but one generation takes 8 prompts"),
-        (["train", "arithmetic", "--shots", "5"], "shots is 5, but there are 4 exemplars"),
+        (["train", "arithmetic", "--shots", "9"], "shots is 9, but there are 8 exemplars"),
         (["train", "arithmetic", "--dataset_path", "x"], "makes its own rows"),
         (["train", "arithmetic", "--eval_split", "train"], "take test or validation"),
         (["train", "arithmetic", "--model_name_or_path", "./none"], "there is no model folder ./none"),
@@ -245,22 +246,6 @@ def test_a_reward_may_have_nothing_to_say(command: Command, tmp_path: Path) -> N
         "train", "task.py", *SMALL[3:], "--gradient_accumulation_steps", 1, "--max_steps", 1, "--eval_rows", 4
     )
     assert "accuracy -" in done.stderr
-
-
-def test_a_completion_may_hold_any_line_break(tmp_path: Path) -> None:
-    from rlvr_recipes import load_recipe
-    from rlvr_recipes.evaluation import example
-
-    rows = load_recipe("arithmetic").rows_of("test")[:2]
-    for name, pay in (("before", 0.0), ("after", 1.0)):
-        texts = ["a\u2028b\x85c\n#### 1", "#### 2"]
-        lines = [
-            json.dumps({"row": i, "completion": t, "correct_number": pay}, ensure_ascii=False)
-            for i, t in enumerate(texts)
-        ]
-        (tmp_path / name).write_text("\n".join(lines) + "\n")
-    shown = example(load_recipe("arithmetic"), rows, tmp_path / "before", tmp_path / "after")
-    assert shown.startswith(f"row 0: {rows[0]['question']}\n  before  a\u2028b")
 
 
 def test_a_reader_that_has_had_enough_is_no_error() -> None:

@@ -8,7 +8,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from rlvr_recipes import UserError, load_recipe, prompts
-from rlvr_recipes.generation import StopRule, generate_greedily, plain_generation_config, tokenize
+from rlvr_recipes.evaluation import Transformers
+from rlvr_recipes.generation import StopRule, plain_generation_config, tokenize
 from tests.conftest import TINY
 
 
@@ -70,18 +71,10 @@ def test_padding_after_a_halted_row_is_cut(tokenizer: Any) -> None:
 def greedy(
     model: Any, tokenizer: Any, texts: list[str], stops: tuple[str, ...], n: int, batch_size: int = 3
 ) -> list[Any]:
-    ids, out = tokenize(tokenizer, texts), {}
-    rule = StopRule(tokenizer, stops)
-    generate_greedily(
-        model,
-        tokenizer,
-        ids,
-        max_new_tokens=n,
-        stop=rule,
-        batch_size=batch_size,
-        advance=lambda i, completion, cut_off: out.__setitem__(i, (completion, cut_off)),
-    )
-    return [out[i] for i in range(len(texts))]
+    ids = tokenize(tokenizer, texts)
+    completer = Transformers(model, tokenizer, ids, StopRule(tokenizer, stops), n, share=False)
+    batches = [ids[begin : begin + batch_size] for begin in range(0, len(ids), batch_size)]
+    return [made for batch in batches for made in completer.complete(batch, seed=0)]
 
 
 def test_a_base_model_stops_at_the_end_of_its_answer(model: Any, tokenizer: Any) -> None:

@@ -74,7 +74,7 @@ def test_a_command_of_the_readme(command: str, clone: Path) -> None:
         make(clone, ["train", f"ARGS={FEW_STEPS} --output_dir {recipe}"])
     few = re.sub(r"--n \d+", "", arguments) + " --n 4"
     printed = make(clone, ["eval", f"RECIPE={recipe}", f"ARGS={few} --max_completion_length 16"])
-    assert re.search(r"accuracy \(correct_number\) +\d", printed)
+    assert re.search(r"\| +4 \| +\d+\.\d% \[", printed)
 
 
 def test_the_python_of_the_readme_gives_what_it_says() -> None:

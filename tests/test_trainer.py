@@ -248,12 +248,11 @@ def test_training_and_evaluation_see_the_same_prompt_tokens(
 
     seen: list[list[int]] = []
 
-    def generate(model: Any, tokenizer: Any, prompt_ids: list[list[int]], **kwargs: Any) -> None:
+    def complete(self: Any, prompt_ids: list[list[int]], seed: int) -> list[tuple[list[int], bool]]:
         seen.extend(prompt_ids)
-        for i in range(len(prompt_ids)):
-            kwargs["advance"](i, [1], False)
+        return [([1], False) for _ in prompt_ids]
 
-    monkeypatch.setattr(evaluation, "generate_greedily", generate)
+    monkeypatch.setattr(evaluation.Transformers, "complete", complete)
     resolved = make_config(RECIPE)
     evaluation.evaluate(trainer.model, trainer._tokenizer, RECIPE, data, exemplars, resolved, tmp_path / "e.jsonl", "e")
     assert trained_on == {tuple(ids) for ids in seen}

@@ -1,0 +1,334 @@
+"""What completions earned and what that says: a record per completion, a summary per policy and prompt, two compared.
+
+Nothing here needs a model, so completions that were made elsewhere are scored and compared by the same code.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rewards import equal
+from rlvr_recipes.recipe import Prompt, Recipe, Row, UserError, pay, users_code
+from rlvr_recipes.statistics import Interval, bootstrap, majority, mcnemar, paired_difference, pass_at
+
+Record: TypeAlias = dict[str, Any]  # a line of completions.jsonl
+
+FORMATS = "rewards.formats"  # rewards from there say whether the asked form was kept
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share with its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} [{self.interval[0]:.1%}, {self.interval[1]:.1%}]"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an evaluation found. Shares are between 0 and 1; a problem is one row of the data."""
+
+    n: int  # problems
+    samples: int  # completions per problem
+    correct: int  # completions that the first reward pays in full
+    accuracy: Estimate  # Wilson for one sample per problem, else a bootstrap over problems
+    rewards: dict[str, float]  # mean pay by each reward
+    form: tuple[str, ...]  # those of them that say whether the asked form was kept
+    lenient: float | None  # share right wherever the answer stands; None where the first reward does not say
+    cut_off: float | None  # share that reached max_completion_length; None where nobody counted
+    mean_tokens: float | None  # per completion
+    seconds: float | None  # of generation
+    pass_at: dict[int, Estimate] = field(default_factory=dict)  # by k, for several samples
+    majority: Estimate | None = None  # maj@samples; None where the first reward does not say what was answered
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Tokens written per second of generation."""
+        if self.mean_tokens is None or not self.seconds:
+            return None
+        return self.mean_tokens * self.n * self.samples / self.seconds
+
+
+def score(recipe: Recipe, row: Row, prompt: Prompt, ids: list[int], text: str) -> Record:
+    """What each reward pays one completion, and what they report beside it (the first to name a column keeps it)."""
+    completion = text if isinstance(prompt, str) else [{"role": "assistant", "content": text}]
+    columns = {name: [value] for name, value in row.items()}
+    told: dict[str, Any] = {}
+
+    def tell(column: str, values: list[Any]) -> None:
+        told.setdefault(column, values[0])
+
+    with users_code(recipe.path):
+        paid = {r.__name__: pay(r, [completion], columns, [prompt], [ids], tell)[0] for r in recipe.rewards}
+    return {**paid, **told}
+
+
+def first_reward(recipe: Recipe) -> str:
+    """The name of the reward that decides accuracy."""
+    return next(iter(recipe.rewards)).__name__
+
+
+def summarize(records: Sequence[Record], recipe: Recipe, seconds: float | None) -> Summary:
+    """The figures of scored completions, as `evaluation.evaluate` gives them; every row has equally many samples."""
+    first, *_ = names = [reward.__name__ for reward in recipe.rewards]
+    problems: dict[int, list[Record]] = {}
+    for record in records:
+        problems.setdefault(record["row"], []).append(record)
+    groups = list(problems.values())
+    samples = len(groups[0])
+    right = [[record[first] == 1.0 for record in group] for group in groups]
+    total = len(records)
+    accuracy = Estimate(sum(map(sum, right)) / total, bootstrap([sum(paid) / samples for paid in right]))
+    lenient = [record["lenient"] for record in records if "lenient" in record]
+    several: dict[str, Any] = {}
+    if samples > 1:
+        each = {k: [pass_at(k, sum(paid), samples) for paid in right] for k in range(1, samples + 1)}
+        several["pass_at"] = {k: Estimate(sum(v) / len(v), bootstrap(v)) for k, v in each.items()}
+        if all("extracted" in record for record in records):
+            pairs = zip(groups, right, strict=True)
+            votes = [majority([record["extracted"] for record in group], paid, equal) for group, paid in pairs]
+            several["majority"] = Estimate(sum(votes) / len(votes), bootstrap(votes))
+    counted = all("tokens" in record for record in records)
+    return Summary(
+        n=len(groups),
+        samples=samples,
+        correct=sum(map(sum, right)),
+        accuracy=accuracy,
+        rewards={name: sum(record[name] or 0.0 for record in records) / total for name in names},
+        form=tuple(r.__name__ for r in recipe.rewards if _module(r) == FORMATS),
+        lenient=sum(lenient) / total if len(lenient) == total else None,
+        cut_off=sum(record["cut_off"] for record in records) / total if counted else None,
+        mean_tokens=sum(record["tokens"] for record in records) / total if counted else None,
+        seconds=seconds,
+        **several,
+    )
+
+
+def _module(reward: Any) -> str:
+    return getattr(reward, "__module__", "") if hasattr(reward, "__code__") else type(reward).__module__
+
+
+# --------------------------------------------------------------------------------------------------- two policies
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One policy against another on the same problems."""
+
+    n: int
+    wins: int  # problems that it answers right and the other wrong; with samples, right more often
+    losses: int
+    ties: int
+    difference: Estimate  # of accuracy; Bonett and Price for one sample per problem, else a bootstrap over problems
+    p: float | None  # exact McNemar; None with several samples per problem
+    answers: float | None  # the part of the difference that is more right answers, wherever they stand
+    flipped: tuple[int, ...]  # rows, wins first
+
+    @property
+    def form(self) -> float | None:
+        """The part of the difference that is only their form."""
+        return None if self.answers is None else self.difference.value - self.answers
+
+    def __str__(self) -> str:
+        low, high = self.difference.interval
+        text = (
+            f"{100 * self.difference.value:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}] on {self.n} problems: "
+            f"{self.wins} won, {self.losses} lost, {self.ties} even"
+        )
+        if self.p is not None:
+            text += f"; McNemar p = {self.p:.2g}"
+        if self.answers is not None and self.form is not None:
+            text += f"; {100 * self.answers:+.1f} from more right answers, {100 * self.form:+.1f} from their form"
+        return text
+
+
+def compare(ours: Sequence[Record], theirs: Sequence[Record], recipe: Recipe) -> Comparison:
+    """Pairs the completions of two policies by row. Both have the same rows and equally many samples of each."""
+    first = first_reward(recipe)
+    shares: list[dict[int, float]] = []
+    for records in (ours, theirs):
+        paid: dict[int, list[bool]] = {}
+        for record in records:
+            paid.setdefault(record["row"], []).append(record[first] == 1.0)
+        shares.append({row: sum(each) / len(each) for row, each in paid.items()})
+    if shares[0].keys() != shares[1].keys():
+        raise ValueError("the two evaluations are of different rows")
+    by_row = {row: share - shares[1][row] for row, share in shares[0].items()}
+    won, lost = ([row for row, gain in by_row.items() if sign * gain > 0] for sign in (1, -1))
+    n, single = len(by_row), len(ours) == len(by_row)
+    interval = paired_difference(len(won), len(lost), n) if single else bootstrap(list(by_row.values()))
+    lenient = [[record["lenient"] for record in records if "lenient" in record] for records in (ours, theirs)]
+    told = all(len(values) == len(ours) for values in lenient)
+    return Comparison(
+        n=n,
+        wins=len(won),
+        losses=len(lost),
+        ties=n - len(won) - len(lost),
+        difference=Estimate(sum(by_row.values()) / n, interval),
+        p=mcnemar(len(won), len(lost)) if single else None,
+        answers=(sum(lenient[0]) - sum(lenient[1])) / len(ours) if told else None,
+        flipped=(*won, *lost),
+    )
+
+
+def flipped_text(
+    recipe: Recipe, rows: Sequence[Row], ours: Sequence[Record], theirs: Sequence[Record], flipped: Sequence[int]
+) -> str:
+    """The problems whose verdict differs, with both completions, to read.
+
+    Args:
+        ours, theirs: records of the policy and of the one it is compared with; of several samples the first is shown.
+        flipped: rows, in the order in which they are shown.
+    """
+    first = first_reward(recipe)
+    sides = [{record["row"]: record for record in reversed(records)} for records in (theirs, ours)]
+    found = []
+    for row in flipped:
+        lines = [f"## row {row}", *(f"{name}: {value}" for name, value in rows[row].items())]
+        for name, side in zip(("base", "policy"), sides, strict=True):
+            record = side[row]
+            paid = "right" if record[first] == 1.0 else "wrong"
+            lines.append(f"--- {name}, {paid}" + (f" ({record['reason']})" if "reason" in record else ""))
+            lines.append(record["completion"].strip())
+        found.append("\n".join(lines))
+    return "\n\n".join([*found, ""])
+
+
+def score_elsewhere(
+    recipe: Recipe, rows: Sequence[Row], given: Sequence[Record], file: Path
+) -> tuple[list[Row], list[Record]]:
+    """Scores completions that were made elsewhere.
+
+    Args:
+        rows: the rows of the split, to which a line's `row` refers.
+        given: lines with `completion`, and either `row` or the columns that the rewards read; `sample` where a row has
+            several.
+        file: where they stand, for complaints.
+
+    Returns:
+        The rows that the lines brought themselves, and the records.
+
+    Raises:
+        UserError: a line lacks something, or refers to a row that there is not.
+    """
+    own: list[Row] = []
+    records: list[Record] = []
+    seen: set[tuple[int, int]] = set()
+    for number, line in enumerate(given, 1):
+        place = f"{file}, line {number}"
+        text = line.get("completion")
+        if not isinstance(text, str):
+            raise UserError(f"{place} has no completion, a text; it has {', '.join(line) or 'nothing'}")
+        if ("row" in line) != ("row" in given[0]):
+            raise UserError(f"{place}: either every line says its row, or none does")
+        if "row" in line:
+            index = line["row"]
+            if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(rows):
+                raise UserError(f"{place}: row {index!r} is none of the {len(rows)} rows, which count from 0")
+            row = rows[index]
+        else:
+            index = len(own)
+            row = {name: value for name, value in line.items() if name not in ("completion", "sample")}
+            own.append(row)
+        sample = line.get("sample", 0)
+        if (index, sample) in seen:
+            raise UserError(f'{place}: row {index} stands there twice; number its samples: "sample": 0, 1, ...')
+        seen.add((index, sample))
+        try:
+            paid = score(recipe, row, recipe.prompts_of([row], ())[0] if "row" in line else "", [], text)
+        except UserError as error:
+            cure = "" if "row" in line else '; or say which row of the data each line answers: "row": 0, 1, ...'
+            raise UserError(f"{place}: {error}{cure}") from error
+        records.append({"row": index, "sample": sample, "completion": text, **paid})
+    counts = sorted(Counter(record["row"] for record in records).values())
+    if counts[0] != counts[-1]:
+        raise UserError(f"{file}: every row needs equally many samples, but there are from {counts[0]} to {counts[-1]}")
+    return own, records
+
+
+# ------------------------------------------------------------------------------------------------- to read and keep
+
+
+def table(cells: Sequence[tuple[Mapping[str, str], Summary]]) -> str:
+    """Evaluations as the lines of a Markdown table that also reads well on a terminal.
+
+    Args:
+        cells: what each was of, by column, and what it found.
+    """
+    lines = []
+    for labels, s in cells:
+        line = {**labels, "n": str(s.n), "accuracy [95 %]": str(s.accuracy)}
+        for k, estimate in s.pass_at.items():
+            if k > 1 and (k == s.samples or k & (k - 1) == 0):  # powers of two and the last; all are in results.json
+                line[f"pass@{k}"] = str(estimate)
+        if s.majority is not None:
+            line[f"maj@{s.samples}"] = str(s.majority)
+        if s.lenient is not None:
+            line["lenient"] = f"{s.lenient:.1%}"
+        for name in list(s.rewards)[1:]:
+            line[f"form ({name})" if name in s.form else name] = (
+                f"{s.rewards[name]:.1%}" if name in s.form else f"{s.rewards[name]:.3f}"
+            )
+        line["cut off"] = "-" if s.cut_off is None else f"{s.cut_off:.1%}"
+        line["tokens"] = "-" if s.mean_tokens is None else f"{s.mean_tokens:.1f}"
+        line["tokens/s"] = "-" if s.tokens_per_second is None else f"{s.tokens_per_second:,.0f}"
+        lines.append(line)
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    widths = [max(len(name), *(len(line.get(name, "-")) for line in lines)) for name in names]
+    left = len(cells[0][0])  # labels are texts, the rest are numbers
+
+    def row(texts: Sequence[str]) -> str:
+        padded = [t.ljust(w) if i < left else t.rjust(w) for i, (t, w) in enumerate(zip(texts, widths, strict=True))]
+        return f"| {' | '.join(padded)} |"
+
+    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    return "\n".join([row(names), row(rule), *(row([line.get(name, "-") for name in names]) for line in lines)])
+
+
+def as_json(summary: Summary | Comparison) -> dict[str, Any]:
+    """For results.json."""
+    stored = asdict(summary)
+    if isinstance(summary, Summary):
+        stored["tokens_per_second"] = summary.tokens_per_second
+    return stored
+
+
+def read(stored: Mapping[str, Any]) -> Summary:
+    """A summary back from results.json."""
+
+    def estimate(value: Mapping[str, Any] | None) -> Any:
+        return None if value is None else Estimate(value["value"], tuple(value["interval"]))
+
+    kept = {name: value for name, value in stored.items() if name != "tokens_per_second"}
+    kept["accuracy"], kept["majority"] = estimate(stored["accuracy"]), estimate(stored["majority"])
+    kept["pass_at"] = {int(k): estimate(value) for k, value in stored["pass_at"].items()}
+    return Summary(**{**kept, "form": tuple(stored["form"])})
+
+
+def read_records(path: Path) -> list[Record]:
+    """The lines of a JSONL file.
+
+    Raises:
+        UserError: it cannot be read, or a line is no JSON object; with its number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    found = []
+    # Not splitlines(): a completion may hold line breaks that JSON does not escape.
+    for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{path}, line {number} is no JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise UserError(f"{path}, line {number} is {line:.60}; it must be an object, one per completion")
+        found.append(record)
+    return found
