@@ -76,9 +76,9 @@ def lm_eval_side(job: dict[str, Any]) -> None:
     found = lm_eval.simple_evaluate(model, tasks=[TASK], task_manager=manager, log_samples=True, bootstrap_iters=0)
     samples: dict[int, dict[str, Any]] = {}
     for sample in found["samples"][TASK]:
-        row = samples.setdefault(
-            sample["doc"]["row"], {"row": sample["doc"]["row"], "completion": sample["resps"][0][0]}
-        )
+        doc = sample["doc"]
+        known = {"row": doc["row"], "gold": doc["answer"], "completion": sample["resps"][0][0]}
+        row = samples.setdefault(doc["row"], known)
         row[sample["filter"]] = sample["exact_match"]
     report(job, sorted(samples.values(), key=lambda sample: sample["row"]), took[0])
 
@@ -204,15 +204,14 @@ def verdicts(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[str]:
     """How the two judge the same completions, and every row where they differ."""
     counts = {name: sum(theirs[name] == 1.0 for _, theirs in pairs) for name in ("strict-match", "flexible-extract")}
     counts = {"our reward": sum(ours["correct_number"] == 1.0 for ours, _ in pairs), **counts}
-    differing = [(a, b) for a, b in pairs if (a["correct_number"] == 1.0) != (b["strict-match"] == 1.0)]
-    texts = [
-        f"\nTiny policy, right by: {', '.join(f'{name} {count}' for name, count in counts.items())}.",
-        f"\nRows where our reward and strict-match differ: {len(differing)}.\n",
-    ]
-    for ours, theirs in differing:
-        text = json.dumps(ours["completion"], ensure_ascii=False)
-        paid = f"ours {ours['correct_number']:.0f} ({ours['reason']}), strict-match {theirs['strict-match']:.0f}"
-        texts.append(f"- row {ours['row']}: {paid}: {text}")
+    texts = [f"\nTiny policy, right by: {', '.join(f'{name} {count}' for name, count in counts.items())}."]
+    for name in ("strict-match", "flexible-extract"):
+        differing = [(a, b) for a, b in pairs if (a["correct_number"] == 1.0) != (b[name] == 1.0)]
+        texts.append(f"\nRows where our reward and {name} differ: {len(differing)}.\n")
+        for ours, theirs in differing:
+            text = json.dumps(ours["completion"], ensure_ascii=False)
+            judged = f"ours {ours['correct_number']:.0f} ({ours['reason']}), {name} {theirs[name]:.0f}"
+            texts.append(f"- row {ours['row']}, gold {theirs['gold']}: {judged}: {text}")
     return texts
 
 

@@ -159,6 +159,12 @@ def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str
     return Subject(name if name != BASE else config.model_name, config, adapter)
 
 
+def _run_of_adapter(name: str) -> str:
+    """The run folder that an adapter folder belongs to, which knows more than the adapter; else the name as it is."""
+    path = Path(name)
+    return str(path.parent) if path.name == "adapter" and RunFolder.is_one(path.parent) else name
+
+
 def seen_rows(name: str, rows: Sequence[Row]) -> int:
     """How many of the rows a run was trained on; 0 for what is no run, or whose rows cannot be read any more."""
     if not RunFolder.is_one(name):
@@ -211,7 +217,9 @@ def main(argv: Sequence[str]) -> int:
 
     asked: list[str] = own.model or [own.recipe if run is not None else BASE]
     compared: list[str] = [own.compare] if own.compare else []
-    names = list(dict.fromkeys(compared + asked))
+    names = [_run_of_adapter(name) for name in dict.fromkeys(compared + asked)]
+    if own.compare in asked:
+        raise UserError(f"--compare {own.compare} is what is scored; name another policy, {BASE} for one")
     subjects = [subject_of(name, recipe, run, flags, own) for name in names]
     first = subjects[0].config.run
     split = own.split or first.eval_split or recipe.eval_split
@@ -321,6 +329,7 @@ def make_cells(
         stem = re.sub(r"[^\w.-]+", "-", Path(subject.label).name) or "policy"
         for count, decides in zip(counts, row, strict=True):
             name = f"{stem}-{count}shot" + (f"-{samples}samples" if samples else "")
+            name += "-on-trained-rows" if subject.trained_on else ""
             taken = {cell.folder.name for cell in cells}
             name = next(n for n in (name, *(f"{name}.{i}" for i in range(2, 1000))) if n not in taken)
             cells.append(Cell(subject, recipe.exemplars_shown(count), output / name, decides))
@@ -464,7 +473,9 @@ def score_file(recipe: Recipe, own: argparse.Namespace, flags: Sequence[str]) ->
         folder = output / (file.stem if file.stem not in {m.parent.name for m in made} else f"{file.stem}.2")
         folder.mkdir(exist_ok=True)
         made.append(folder / "completions.jsonl")
-        write_whole(made[-1], "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+        write_whole(
+            made[-1], "".join(json.dumps(record) + "\n" for record in records)
+        )  # ASCII: texts may hold anything
         summaries.append(scores.summarize(records, recipe, None))
         rows = rows or own_rows
     labels = [{"policy": str(file)} for file in files]

@@ -197,7 +197,7 @@ def flipped_text(
             lines.append(f"--- {name}, {paid}" + (f" ({record['reason']})" if "reason" in record else ""))
             lines.append(record["completion"].strip())
         found.append("\n".join(lines))
-    return "\n\n".join([*found, ""])
+    return "\n\n".join([*found, ""]).encode("utf-8", "replace").decode("utf-8")  # JSON can hold half a character
 
 
 def score_elsewhere(
@@ -263,7 +263,7 @@ def table(cells: Sequence[tuple[Mapping[str, str], Summary]]) -> str:
     """
     lines = []
     for labels, s in cells:
-        line = {**labels, "n": str(s.n), "accuracy [95 %]": str(s.accuracy)}
+        line = {**labels, "n": str(s.n), f"accuracy ({next(iter(s.rewards))}) [95 %]": str(s.accuracy)}
         for k, estimate in s.pass_at.items():
             if k > 1 and (k == s.samples or k & (k - 1) == 0):  # powers of two and the last; all are in results.json
                 line[f"pass@{k}"] = str(estimate)

@@ -33,14 +33,18 @@ class Vllm:
             s = self.sampling
             drawn = {"temperature": s.temperature, "top_p": s.top_p, "top_k": s.top_k or -1, "min_p": s.min_p or 0.0}
             drawn["repetition_penalty"] = s.repetition_penalty
-        settings = vllm.SamplingParams(
-            **drawn,
-            seed=seed if self.sampling.temperature is not None else None,
-            max_tokens=self.limit,
-            stop=list(self.stop.texts) or None,
-            include_stop_str_in_output=True,  # our own rule cuts, as in training
-            stop_token_ids=self.ends,
-        )
+        settings = [
+            vllm.SamplingParams(
+                **drawn,
+                # A seed of its own for each: the samples of one problem are prompts alike.
+                seed=None if self.sampling.temperature is None else seed + number,
+                max_tokens=self.limit,
+                stop=list(self.stop.texts) or None,
+                include_stop_str_in_output=True,  # our own rule cuts, as in training
+                stop_token_ids=self.ends,
+            )
+            for number in range(len(prompt_ids))
+        ]
         request = None
         if self.adapter is not None:
             request = importlib.import_module("vllm.lora.request").LoRARequest("policy", 1, str(self.adapter))

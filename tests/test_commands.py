@@ -75,7 +75,7 @@ def test_a_run_leaves_everything_in_its_folder(finished: tuple[Path, str]) -> No
     assert results["before"]["correct"] == sum(row["correct_number"] for row in before)
     low, high = results["before"]["accuracy"]["interval"]
     assert low < results["before"]["accuracy"]["value"] < high
-    for words in ("accuracy [95 %]", "form (answer_line)", "lenient", "before training", "|  n |"):
+    for words in ("accuracy (correct_number) [95 %]", "form (answer_line)", "lenient", "before training", "|  n |"):
         assert words in printed
     assert "more right answers" in printed
     pictured = f"{100 * results['after']['accuracy']['value']:.1f}%"

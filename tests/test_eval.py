@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -265,12 +266,18 @@ def test_completions_made_elsewhere_are_scored_without_torch(tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "| mine.jsonl   | 6 | 50.0% [" in done.stdout
+    assert "| mine.jsonl   | 6 | 50.0% [" in re.sub(" +50", " 50", done.stdout)
     assert "3 won, 0 lost, 3 even; McNemar p = 0.25" in done.stdout
     found = lines(tmp_path / "out" / "mine" / "completions.jsonl")
     assert [record["correct_number"] for record in found] == [0.0, 1.0] * 3
     assert found[1]["reason"].endswith(f"= {rows[1]['answer']}")
     assert (tmp_path / "out" / "mine" / "flipped.md").read_text().count("## row") == 3
+
+
+def test_half_a_character_in_a_completion_from_elsewhere_is_no_trouble(tmp_path: Path, score: Score) -> None:
+    for name, text in (("a", "#### 4 \\ud83d"), ("b", "#### 4")):
+        (tmp_path / f"{name}.jsonl").write_text(f'{{"completion": "{text}", "answer": "4"}}\n')
+    assert "McNemar" in score("arithmetic", "--completions", "a.jsonl", "--compare", "b.jsonl", "--output", "out")
 
 
 # ------------------------------------------------------------------------------------------------------ what is refused
@@ -289,6 +296,9 @@ def test_rows_that_a_run_was_trained_on_are_refused_unless_named(run: Path, tmp_
     assert "(trained on 64 of these rows)" in printed
     (cell,) = json.loads((tmp_path / "named" / "results.json").read_text())["cells"]
     assert cell["rows_trained_on"] == 64
+    assert (tmp_path / "named" / "tuned-2shot-on-trained-rows" / "completions.jsonl").is_file()
+    score("arithmetic", "--model", run / "adapter", "--split", "train", "--n", 4, "--output", tmp_path / "by_adapter")
+    assert (tmp_path / "by_adapter" / "tuned-2shot-on-trained-rows").is_dir()  # an adapter is known by its run
     with pytest.raises(UserError, match="the recipe's eval_split is train"):
         score(edited, "--n", 8)
 
@@ -328,6 +338,7 @@ def test_a_folder_that_holds_another_evaluation_is_left_alone(tmp_path: Path, sc
         (["--samples", "0"], "draw at least one completion per problem"),
         (["--temperature", "0.7"], "--temperature needs --samples K"),
         (["--compare", ""], "--compare is empty"),
+        (["--compare", "base", "--model", "base"], "--compare base is what is scored"),
         (["--model", "assets/none"], "there is no model folder assets/none"),
         (["--completions", "none.jsonl"], "none.jsonl cannot be read"),
         (["--completions", "x.jsonl", "--shots", "2"], "--shots does not go with --completions"),
@@ -381,7 +392,9 @@ def test_vllm_gets_token_ids_the_stop_rule_and_the_adapter(
     ((ids, cut_off),) = backend.complete([[1, 2]], seed=0)
     assert (tokenizer.decode(ids), cut_off) == (" 7\n#### 7\n\n", False)
     assert calls["prompts"] == [{"prompt_token_ids": [1, 2]}]
-    assert (calls["settings"]["temperature"], calls["settings"]["max_tokens"]) == (0.0, 32)
+    assert (calls["settings"][0]["temperature"], calls["settings"][0]["max_tokens"]) == (0.0, 32)
+    make(None, tokenizer, [], StopRule(tokenizer, ()), 8, Sampling(2, temperature=1.0)).complete([[1], [1]], seed=5)
+    assert [settings["seed"] for settings in calls["settings"]] == [5, 6]  # two samples of one problem
     assert calls["lora"][2] == "adapter"
     assert calls["engine"]["enable_prefix_caching"]
     with pytest.raises(UserError, match="cannot score a quantized policy"):
