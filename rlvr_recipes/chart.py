@@ -28,7 +28,7 @@ def accuracy_by_shots(lines: Mapping[str, Sequence[tuple[int, Estimate]]], title
         above = [100 * max(0.0, estimate.interval[1] - estimate.value) for _, estimate in points]
         axes.errorbar(shots, values, yerr=[below, above], marker="o", capsize=4, label=name)
     axes.set_xticks(sorted({count for points in lines.values() for count, _ in points}))
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 103)
     axes.set_xlabel("exemplars in the prompt")
     axes.set_ylabel("accuracy, % (95 % interval)")
     axes.set_title(title, fontsize=10)
