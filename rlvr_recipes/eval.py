@@ -78,7 +78,8 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--model", action="append", help="hub id, model, adapter or run folder, or `base`; repeatable")
     parser.add_argument("--shots", help="exemplars in the prompt, 2 or 0,2,4,8; else as in training")
     parser.add_argument("--split", help="train, validation or test; else the recipe's")
-    parser.add_argument("--n", type=int, help="score the first N rows only")
+    # torchrun and accelerate take --n for one of their own, wherever it stands.
+    parser.add_argument("--n", "--rows", dest="n", type=int, metavar="N", help="score the first N rows only")
     parser.add_argument("--samples", type=int, help="draw K completions per problem instead of the greedy one")
     parser.add_argument("--compare", metavar="BASE", help="pair every policy with this one, named as for --model")
     parser.add_argument("--completions", type=Path, metavar="FILE", help="score a jsonl file of completions, no model")

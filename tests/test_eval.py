@@ -148,7 +148,7 @@ def test_an_evaluation_killed_at_random_moments_ends_with_the_same_files(tmp_pat
 
 @pytest.mark.slow
 def test_two_processes_score_each_problem_once(tmp_path: Path) -> None:
-    words = ["-m", "rlvr_recipes.eval", "arithmetic", "--n", "50", "--eval_batch_size", "8"]
+    words = ["-m", "rlvr_recipes.eval", "arithmetic", "--rows", "50", "--eval_batch_size", "8"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     subprocess.run([sys.executable, *words, "--output", str(tmp_path / "one")], check=True, env=environment)
     launched = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", *words]
