@@ -101,7 +101,7 @@ def _attend(
     keys, values = shared_prefix.layers[module.layer_idx]
     rows, heads, new, width = query.shape
     groups, own, length = key.shape[1], key.shape[2], keys.shape[2]
-    if new > 1:
+    if new > 1 or query.dtype != torch.float32:  # torch keeps 16-bit scores in 32 bits
         if attention_mask is None:
             attention_mask = torch.ones(new, own, dtype=torch.bool, device=query.device).tril(own - new)[None, None]
         sees = attention_mask[..., :own].expand(rows, 1, new, own)

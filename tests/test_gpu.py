@@ -45,3 +45,13 @@ def test_the_gsm8k_job_of_half_a_billion_parameters_fits_16_gib(small_gsm8k: Pat
     done = subprocess.run([sys.executable, *map(str, words)], check=True, capture_output=True, text=True)
     row = done.stdout.strip().splitlines()[-1]
     assert float(row.split("|")[6]) < 16
+
+
+def test_an_evaluation_on_the_gpu_shares_its_prefix_and_loses_nothing(tmp_path: Path, small_gsm8k: Path) -> None:
+    words = ["gsm8k_fewshot", "--dataset_path", small_gsm8k, "--model", TINY, "--max_completion_length", 32, "--n", 40]
+    for name, quantized in (("nf4", "true"), ("16 bits", "false")):
+        output = tmp_path / name
+        given = [*words, "--load_in_4bit", quantized, "--output", output]
+        subprocess.run([sys.executable, "-m", "rlvr_recipes.eval", *map(str, given)], check=True, cwd=tmp_path)
+        (cell,) = json.loads((output / "results.json").read_text())["cells"]
+        assert (cell["n"], cell["shots"]) == (40, 8)

@@ -75,6 +75,19 @@ def test_the_next_tokens_probabilities_agree_to_rounding(family: str) -> None:
         assert torch.allclose(one, other, atol=2e-5)
 
 
+def test_in_16_bits_the_next_token_is_as_near_as_rounding_allows() -> None:
+    model = made("qwen2").to(torch.bfloat16)
+    own = torch.tensor([[11, 12], [13, 14]])
+    whole = torch.cat([torch.tensor([PREFIX] * 2), own], 1)
+    with torch.no_grad():
+        exact = model.float()(whole).logits[:, -1].log_softmax(-1)
+        model.to(torch.bfloat16)
+        rounded = model(whole).logits[:, -1].float().log_softmax(-1)
+        with SharedPrefix(model, PREFIX).seen_by(model):
+            shared = model(own, position_ids=torch.arange(2)[None]).logits[:, -1].float().log_softmax(-1)
+    assert (shared - exact).abs().max() < 2 * (rounded - exact).abs().max() + 1e-3
+
+
 def test_an_adapter_sees_the_prefix_and_the_model_is_left_as_it_was() -> None:
     base = made("qwen2")
     model = get_peft_model(base, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
