@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import rewards
 from rlvr_recipes import command, scores
-from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError, load_recipe
+from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError, check_split, load_recipe
 from rlvr_recipes.runs import RunFolder, fingerprint, git_state, sha256, write_whole
 
 if TYPE_CHECKING:
@@ -101,12 +102,18 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     for name in ("model", "compare"):
         if "" in (getattr(own, name) or ["-"] if name == "model" else [getattr(own, name)]):
             raise UserError(f"--{name} is empty")
+    if own.split is not None:
+        check_split(own.split)
     if own.completions is not None:
-        for name in ("model", "shots", "samples"):
+        for name in ("model", "shots", "samples", "config"):
             if getattr(own, name) is not None:
                 raise UserError(f"--{name} does not go with --completions, which are made already")
-        if flags and set(given) - {"--dataset_path"}:
-            raise UserError(f"{flags[0]} does not go with --completions, which are made already")
+        if other := [flag for flag in flags if flag.startswith("--") and flag.partition("=")[0] != "--dataset_path"]:
+            raise UserError(f"{other[0]} does not go with --completions, which are made already")
+        if own.compare is not None and not Path(own.compare).is_file():
+            raise UserError(f"--compare {own.compare}: beside --completions it takes another file of completions")
+        if own.compare is not None and Path(own.compare).samefile(own.completions):
+            raise UserError("--compare names the file that is scored; name another")
     return own, flags
 
 
@@ -210,17 +217,16 @@ def main(argv: Sequence[str]) -> int:
     recipe.check_cases()
     if own.completions is not None:
         return score_file(recipe, own, flags)
+    shot_counts(recipe, own.shots, 0)
     command.say(f"recipe {recipe.name}: loading torch and TRL")
 
     from accelerate import PartialState
-
-    from rlvr_recipes.config import resolve
 
     asked: list[str] = own.model or [own.recipe if run is not None else BASE]
     compared: list[str] = [own.compare] if own.compare else []
     names = [_run_of_adapter(name) for name in dict.fromkeys(compared + asked)]
     if own.compare in asked:
-        raise UserError(f"--compare {own.compare} is what is scored; name another policy, {BASE} for one")
+        raise UserError(f"--compare {own.compare} is what is scored; name another policy")
     subjects = [subject_of(name, recipe, run, flags, own) for name in names]
     first = subjects[0].config.run
     split = own.split or first.eval_split or recipe.eval_split
@@ -231,7 +237,7 @@ def main(argv: Sequence[str]) -> int:
     if own.split is None:
         for subject in subjects:
             check_untrained(subject, split, len(rows))
-    default = resolve(recipe, flags, run.values_here() if run else None, "", own.options).run.shots
+    default = subjects[len(compared)].config.run.shots
     counts = shot_counts(recipe, own.shots, recipe.shots if default is None else default)
     sampling = [sampling_of(subject.config, own.samples) for subject in subjects]
     tokenizers = [_tokenizer(recipe, subject, rows, counts) for subject in subjects]
@@ -240,7 +246,9 @@ def main(argv: Sequence[str]) -> int:
         [identity(recipe, subject, rows, split, count, drawn) for count in counts]
         for subject, drawn in zip(subjects, sampling, strict=True)
     ]
-    output = own.output or Path("runs") / "eval" / f"{recipe.name}-{_digest([plans, own.compare])[:8]}"
+    digest = _digest([plans, own.compare])
+    output = own.output or Path("runs") / "eval" / f"{recipe.name}-{digest[:8]}"
+    check_output(output, digest)
     cells = make_cells(recipe, output, subjects, counts, plans, own.samples)
     PartialState().wait_for_everyone()
     try:
@@ -251,7 +259,14 @@ def main(argv: Sequence[str]) -> int:
         return 130
     if PartialState().is_main_process:
         bases = [cell for cell in cells if cell.subject is subjects[0]] if compared else []
-        report(recipe, rows, cells, bases, output, {"split": split, "n": len(rows), "samples": own.samples or 1})
+        report(
+            recipe,
+            rows,
+            cells,
+            bases,
+            output,
+            {"digest": digest, "split": split, "n": len(rows), "samples": own.samples or 1},
+        )
     return 0
 
 
@@ -300,6 +315,7 @@ def identity(
     }
     return {
         "recipe": sha256(recipe.path),
+        "rewards": _digest([sha256(file) for file in sorted(Path(rewards.__file__).parent.glob("*.py"))]),
         "split": split,
         "rows": fingerprint(rows),
         "shots": shots,
@@ -314,6 +330,22 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def check_output(output: Path, digest: str) -> None:
+    """Refuses a folder with anything but this very evaluation in it, finished or cut short."""
+    if output.exists() and (not output.is_dir() or (any(output.iterdir()) and not any(output.glob("*/cell.json")))):
+        raise UserError(f"--output {output} holds something else than an evaluation; nothing is overwritten")
+    results = output / "results.json"
+    if results.exists():
+        try:
+            known = json.loads(results.read_text(encoding="utf-8"))["digest"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{results} is damaged ({error}); choose another --output") from error
+        if known != digest:
+            raise UserError(
+                f"--output {output} holds another evaluation; nothing is overwritten, choose another folder"
+            )
+
+
 def make_cells(
     recipe: Recipe,
     output: Path,
@@ -323,8 +355,6 @@ def make_cells(
     samples: int | None,
 ) -> list[Cell]:
     """The folders of all cells; one that holds another evaluation is a `UserError`, one that was cut short is not."""
-    if output.exists() and (not output.is_dir() or (any(output.iterdir()) and not any(output.glob("*/cell.json")))):
-        raise UserError(f"--output {output} holds something else than an evaluation; nothing is overwritten")
     cells: list[Cell] = []
     for subject, row in zip(subjects, plans, strict=True):
         stem = re.sub(r"[^\w.-]+", "-", Path(subject.label).name) or "policy"
@@ -334,11 +364,18 @@ def make_cells(
             taken = {cell.folder.name for cell in cells}
             name = next(n for n in (name, *(f"{name}.{i}" for i in range(2, 1000))) if n not in taken)
             cells.append(Cell(subject, recipe.exemplars_shown(count), output / name, decides))
+    for folder in sorted({file.parent for file in output.glob("*/cell.json")} - {cell.folder for cell in cells}):
+        raise UserError(f"{folder} belongs to another evaluation; choose another --output")
     for cell in cells:
         path = cell.folder / "cell.json"
         decides = json.loads(json.dumps(cell.identity, default=str))
         if path.exists():
-            known = json.loads(path.read_text(encoding="utf-8"))["identity"]
+            try:
+                known = json.loads(path.read_text(encoding="utf-8"))["identity"]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{path} is damaged ({error}); choose another --output, or remove that folder"
+                ) from error
             if differing := [name for name in decides if known.get(name) != decides[name]]:
                 raise UserError(
                     f"{cell.folder} holds an evaluation with another {', '.join(differing)}; choose another --output"
@@ -457,32 +494,44 @@ def score_file(recipe: Recipe, own: argparse.Namespace, flags: Sequence[str]) ->
     path = dataset_path.parse_known_args(flags)[0].dataset_path
     files = [own.completions, *([Path(own.compare)] if own.compare else [])]
     given = [scores.read_records(file) for file in files]
+    numbered = ["row" in records[0] for records in given]
+    if len(set(numbered)) > 1:
+        raise UserError(f"{files[0]} and {files[1]}: either both say the row of every completion, or neither does")
     rows: list[Row] = []
-    if any("row" in record for records in given for record in records):
-        rows = read_rows(recipe, own, split, path)
+    if numbered[0]:
+        rows = recipe.rows_of(split, path)
+        recipe.check_rows(rows, split)
+        first = set(range(own.n or len(rows)))
+        given = [[one for one in records if one.get("row") in first or own.n is None] for records in given]
+    else:
+        given = [records[: own.n] for records in given]
+    if not all(given):
+        raise UserError(f"--n {own.n} leaves nothing to score")
     scored = [scores.score_elsewhere(recipe, rows, records, file) for records, file in zip(given, files, strict=True)]
-    digest = _digest([sha256(recipe.path), *(sha256(file) for file in files)])
+    if own.compare:
+        scores.compare(scored[0][1], scored[1][1], recipe)  # they can be paired, or this says why not
+    rows = rows or scored[0][0]
+    digest = _digest([sha256(recipe.path), *map(sha256, files), split, own.n, fingerprint(rows)])
     output = own.output or Path("runs") / "eval" / f"{recipe.name}-{digest[:8]}"
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        if any(output.iterdir()) and own.output is not None:
-            raise UserError(f"--output {output} is not empty; nothing is overwritten")
-    except OSError as error:
-        raise UserError(f"--output {output} cannot be made: {error.strerror}") from error
+    check_output(output, digest)
     made, summaries = [], []
-    for file, (own_rows, records) in zip(files, scored, strict=True):
-        folder = output / (file.stem if file.stem not in {m.parent.name for m in made} else f"{file.stem}.2")
-        folder.mkdir(exist_ok=True)
+    for number, (file, (_, records)) in enumerate(zip(files, scored, strict=True)):
+        folder = output / (file.stem if number == 0 or file.stem != files[0].stem else f"{file.stem}.2")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--output {output} cannot be made: {error.strerror}") from error
+        write_whole(folder / "cell.json", json.dumps({"policy": str(file), "identity": digest}) + "\n")
         made.append(folder / "completions.jsonl")
         write_whole(
             made[-1], "".join(json.dumps(record) + "\n" for record in records)
         )  # ASCII: texts may hold anything
         summaries.append(scores.summarize(records, recipe, None))
-        rows = rows or own_rows
     labels = [{"policy": str(file)} for file in files]
     print(scores.table(list(zip(labels, summaries, strict=True))))
     comparisons = [compare(recipe, rows, labels[0], made[0], labels[1], made[1])] if own.compare else []
     results = {
+        "digest": digest,
         "recipe": recipe.name,
         "split": split,
         "cells": [

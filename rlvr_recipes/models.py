@@ -152,8 +152,10 @@ def check_adapter(adapter: Path, config: Config) -> None:
     if not weights.is_file():
         raise UserError(f"the adapter in {adapter} has no adapter_model.safetensors")
     model_config, _ = load_tokenizer(config)
-    with torch.device("meta"):
-        layers: dict[str, Any] = dict(AutoModelForCausalLM.from_config(model_config).named_modules())
+    trust = config.grpo.trust_remote_code
+    with refused(f"model {config.model_name} cannot be made"), torch.device("meta"):
+        made: Any = AutoModelForCausalLM.from_config(model_config, trust_remote_code=trust)
+    layers: dict[str, Any] = dict(made.named_modules())
     with refused(f"the adapter in {adapter} cannot be read"), safe_open(weights, "pt") as stored:
         names = list(stored.keys())
         shapes = {name: stored.get_slice(name).get_shape() for name in names}

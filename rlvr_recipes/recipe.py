@@ -89,9 +89,8 @@ def pay(
     parameters = inspect.signature(reward).parameters.values()
     needed = {p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     if missing := needed - given.keys():
-        raise UserError(
-            f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; there is {', '.join(columns)}"
-        )
+        there = ", ".join(columns) or "none"
+        raise UserError(f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; there is {there}")
     paid = reward(**given)
     if not isinstance(paid, Sequence) or not all(value is None or isinstance(value, int | float) for value in paid):
         raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give a list of numbers")

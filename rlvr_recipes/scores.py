@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rewards import equal
-from rlvr_recipes.recipe import Prompt, Recipe, Row, UserError, pay, users_code
+from rlvr_recipes.recipe import Prompt, Recipe, Row, UserError, nearest, pay, users_code
 from rlvr_recipes.statistics import Interval, bootstrap, majority, mcnemar, paired_difference, pass_at
 
 Record: TypeAlias = dict[str, Any]  # a line of completions.jsonl
@@ -138,14 +138,18 @@ class Comparison:
     def __str__(self) -> str:
         low, high = self.difference.interval
         text = (
-            f"{100 * self.difference.value:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}] on {self.n} problems: "
+            f"{_points(self.difference.value)} points [{_points(low)}, {_points(high)}] on {self.n} problems: "
             f"{self.wins} won, {self.losses} lost, {self.ties} even"
         )
         if self.p is not None:
             text += f"; McNemar p = {self.p:.2g}"
         if self.answers is not None and self.form is not None:
-            text += f"; {100 * self.answers:+.1f} from more right answers, {100 * self.form:+.1f} from their form"
+            text += f"; {_points(self.answers)} from more right answers, {_points(self.form)} from their form"
         return text
+
+
+def _points(share: float) -> str:
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # no -0.0
 
 
 def compare(ours: Sequence[Record], theirs: Sequence[Record], recipe: Recipe) -> Comparison:
@@ -158,11 +162,17 @@ def compare(ours: Sequence[Record], theirs: Sequence[Record], recipe: Recipe) ->
             paid.setdefault(record["row"], []).append(record[first] == 1.0)
         shares.append({row: sum(each) / len(each) for row, each in paid.items()})
     if shares[0].keys() != shares[1].keys():
-        raise ValueError("the two evaluations are of different rows")
+        raise UserError(
+            f"the two are not of the same rows: row {min(shares[0].keys() ^ shares[1].keys())} is in one only"
+        )
+    if len(ours) != len(theirs):
+        raise UserError(f"the two have {len(ours)} and {len(theirs)} completions; pairs need equally many samples")
     by_row = {row: share - shares[1][row] for row, share in shares[0].items()}
     won, lost = ([row for row, gain in by_row.items() if sign * gain > 0] for sign in (1, -1))
     n, single = len(by_row), len(ours) == len(by_row)
-    interval = paired_difference(len(won), len(lost), n) if single else bootstrap(list(by_row.values()))
+    gains = list(by_row.values())
+    paired = single or len(set(gains)) == 1  # resampling equal values gives no width
+    interval = paired_difference(len(won), len(lost), n) if paired else bootstrap(gains)
     lenient = [[record["lenient"] for record in records if "lenient" in record] for records in (ours, theirs)]
     told = all(len(values) == len(ours) for values in lenient)
     return Comparison(
@@ -200,6 +210,19 @@ def flipped_text(
     return "\n\n".join([*found, ""]).encode("utf-8", "replace").decode("utf-8")  # JSON can hold half a character
 
 
+def cut_at_stop(text: str, stops: Sequence[str]) -> str:
+    """A text up to where the policy would have been stopped; the line breaks that end the answer are kept.
+
+    >>> cut_at_stop("#### 7\\n\\nQuestion: 1 + 1?", ("\\n\\n", "\\nQuestion:"))
+    '#### 7\\n\\n'
+    """
+    found = [(text.find(stop), stop) for stop in stops if stop in text]
+    if not found:
+        return text
+    start, stop = min(found)
+    return text[: start + len(stop) - len(stop.lstrip())]
+
+
 def score_elsewhere(
     recipe: Recipe, rows: Sequence[Row], given: Sequence[Record], file: Path
 ) -> tuple[list[Row], list[Record]]:
@@ -219,31 +242,46 @@ def score_elsewhere(
     """
     own: list[Row] = []
     records: list[Record] = []
+    numbered = "row" in given[0]
     seen: set[tuple[int, int]] = set()
     for number, line in enumerate(given, 1):
         place = f"{file}, line {number}"
         text = line.get("completion")
         if not isinstance(text, str):
-            raise UserError(f"{place} has no completion, a text; it has {', '.join(line) or 'nothing'}")
-        if ("row" in line) != ("row" in given[0]):
+            has = (
+                f"its completion is {text!r:.60}" if "completion" in line else f"it has {', '.join(line) or 'nothing'}"
+            )
+            raise UserError(f"{place} has no completion, the text that was written (no message list); {has}")
+        if ("row" in line) != numbered:
             raise UserError(f"{place}: either every line says its row, or none does")
-        if "row" in line:
+        for name in line.keys() - {"row", "sample", "completion"}:
+            if near := nearest(name, ("row", "sample", "completion")):
+                raise UserError(f"{place} has the key {name}{near}")
+        if numbered:
             index = line["row"]
             if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(rows):
                 raise UserError(f"{place}: row {index!r} is none of the {len(rows)} rows, which count from 0")
             row = rows[index]
+            for name in line.keys() & row.keys():
+                if line[name] != row[name]:
+                    raise UserError(
+                        f"{place} says {name} {line[name]!r:.60}, row {index} of the data {row[name]!r:.60}"
+                    )
         else:
             index = len(own)
             row = {name: value for name, value in line.items() if name not in ("completion", "sample")}
             own.append(row)
         sample = line.get("sample", 0)
+        if not isinstance(sample, int) or isinstance(sample, bool) or sample < 0:
+            raise UserError(f"{place}: sample {sample!r:.60} is no number; samples count from 0")
         if (index, sample) in seen:
             raise UserError(f'{place}: row {index} stands there twice; number its samples: "sample": 0, 1, ...')
         seen.add((index, sample))
         try:
-            paid = score(recipe, row, recipe.prompts_of([row], ())[0] if "row" in line else "", [], text)
+            text = cut_at_stop(text, recipe.stop)
+            paid = score(recipe, row, recipe.prompts_of([row], ())[0] if numbered else "", [], text)
         except UserError as error:
-            cure = "" if "row" in line else '; or say which row of the data each line answers: "row": 0, 1, ...'
+            cure = "" if numbered else '; or say which row of the data each line answers: "row": 0, 1, ...'
             raise UserError(f"{place}: {error}{cure}") from error
         records.append({"row": index, "sample": sample, "completion": text, **paid})
     counts = sorted(Counter(record["row"] for record in records).values())
@@ -280,14 +318,14 @@ def table(cells: Sequence[tuple[Mapping[str, str], Summary]]) -> str:
         line["tokens/s"] = "-" if s.tokens_per_second is None else f"{s.tokens_per_second:,.0f}"
         lines.append(line)
     names = list(dict.fromkeys(name for line in lines for name in line))
-    widths = [max(len(name), *(len(line.get(name, "-")) for line in lines)) for name in names]
+    widths = [max(2, len(name), *(len(line.get(name, "-")) for line in lines)) for name in names]
     left = len(cells[0][0])  # labels are texts, the rest are numbers
 
     def row(texts: Sequence[str]) -> str:
         padded = [t.ljust(w) if i < left else t.rjust(w) for i, (t, w) in enumerate(zip(texts, widths, strict=True))]
         return f"| {' | '.join(padded)} |"
 
-    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    rule = ["-" * w if i < left else "-" * (w - 1) + ":" for i, w in enumerate(widths)]  # 2 wide at least
     return "\n".join([row(names), row(rule), *(row([line.get(name, "-") for name in names]) for line in lines)])
 
 
@@ -318,10 +356,12 @@ def read_records(path: Path) -> list[Record]:
         UserError: it cannot be read, or a line is no JSON object; with its number.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     found = []
+    if not text.strip():
+        raise UserError(f"{path} is empty")
     # Not splitlines(): a completion may hold line breaks that JSON does not escape.
     for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
         try:

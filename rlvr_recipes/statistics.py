@@ -14,7 +14,7 @@ RESAMPLES = 4000
 SEED = 0
 
 
-def wilson(successes: int, n: int) -> Interval:
+def wilson(successes: float, n: int) -> Interval:
     """Interval of a share of n independent trials (Wilson 1927).
 
     >>> [round(bound, 3) for bound in wilson(41, 100)]
@@ -71,10 +71,10 @@ def majority(answers: Sequence[Hashable], right: Sequence[bool], same: Callable[
 def bootstrap(values: Sequence[float], seed: int = SEED) -> Interval:
     """Interval of the mean of one value per problem, by resampling problems (percentiles; Efron 1979).
 
-    Where every value is 0 or 1 that is a share, and Wilson's interval is taken: resampling equal values gives no width.
+    Where all are 0 or 1, or all are equal, Wilson's interval is taken: resampling equal values gives no width.
     """
-    if all(value in (0.0, 1.0) for value in values):
-        return wilson(round(sum(values)), len(values))
+    if all(value in (0.0, 1.0) for value in values) or (len(set(values)) == 1 and values[0] >= 0):
+        return wilson(sum(values), len(values))
     import numpy
 
     given = numpy.asarray(values, dtype=float)

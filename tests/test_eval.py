@@ -266,7 +266,7 @@ def test_completions_made_elsewhere_are_scored_without_torch(tmp_path: Path) -> 
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "| mine.jsonl   | 6 | 50.0% [" in re.sub(" +50", " 50", done.stdout)
+    assert "| mine.jsonl | 6 | 50.0% [" in re.sub(" +", " ", done.stdout)
     assert "3 won, 0 lost, 3 even; McNemar p = 0.25" in done.stdout
     found = lines(tmp_path / "out" / "mine" / "completions.jsonl")
     assert [record["correct_number"] for record in found] == [0.0, 1.0] * 3
@@ -321,9 +321,12 @@ def test_an_adapter_is_scored_on_its_own_base_only(run: Path, tmp_path: Path, sc
 def test_a_folder_that_holds_another_evaluation_is_left_alone(tmp_path: Path, score: Score) -> None:
     score("arithmetic", "--n", 4, "--output", tmp_path / "out")
     before = (tmp_path / "out" / "tiny_policy-2shot" / "completions.jsonl").read_text()
-    with pytest.raises(UserError, match="holds an evaluation with another rows; choose another --output"):
+    with pytest.raises(UserError, match="holds another evaluation; nothing is overwritten"):
         score("arithmetic", "--n", 5, "--output", tmp_path / "out")
     assert (tmp_path / "out" / "tiny_policy-2shot" / "completions.jsonl").read_text() == before
+    (tmp_path / "out" / "tiny_policy-2shot" / "cell.json").write_text("{")
+    with pytest.raises(UserError, match=r"cell.json is damaged"):
+        score("arithmetic", "--n", 4, "--output", tmp_path / "out")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("x")
     with pytest.raises(UserError, match="holds something else than an evaluation"):
@@ -341,6 +344,8 @@ def test_a_folder_that_holds_another_evaluation_is_left_alone(tmp_path: Path, sc
         (["--compare", "base", "--model", "base"], "--compare base is what is scored"),
         (["--model", "assets/none"], "there is no model folder assets/none"),
         (["--completions", "none.jsonl"], "none.jsonl cannot be read"),
+        (["--completions", "none.jsonl", "--compare", "base"], "it takes another file of completions"),
+        (["--split", "tset"], "there is no split tset; did you mean test?"),
         (["--completions", "x.jsonl", "--shots", "2"], "--shots does not go with --completions"),
         (["--completions", "x.jsonl", "--load_in_4bit", "false"], "--load_in_4bit does not go with --completions"),
         (["--use_vllm", "true"], "use_vllm with load_in_4bit does not work"),

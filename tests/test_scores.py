@@ -70,8 +70,10 @@ def test_a_comparison_pairs_problems_and_tells_form_from_answers() -> None:
 
 
 def test_evaluations_of_other_rows_are_not_compared() -> None:
-    with pytest.raises(ValueError, match="different rows"):
+    with pytest.raises(UserError, match="not of the same rows: row 0 is in one only"):
         scores.compare([right(0)], [right(1)], RECIPE)
+    with pytest.raises(UserError, match="2 and 1 completions"):
+        scores.compare([right(0), wrong(0, 1)], [right(0)], RECIPE)
 
 
 def test_the_table_is_markdown_with_a_line_for_each() -> None:
@@ -96,7 +98,11 @@ def test_the_table_is_markdown_with_a_line_for_each() -> None:
          "equally many samples"),
         ("{", "line 1 is no JSON"),
         ("[]", "line 1 is []"),
-        ("", "line 1 is no JSON"),
+        ("", "is empty"),
+        ('{"completion": null}', "its completion is None"),
+        ('{"completion": "x", "row": 0, "sample": [1]}', "sample [1] is no number"),
+        ('{"completion": "x", "row": 0, "smaple": 1}', "has the key smaple; did you mean sample?"),
+        ('{"completion": "x", "row": 0, "answer": "999"}', "says answer '999', row 0 of the data"),
     ],
 )  # fmt: skip
 def test_a_broken_line_is_named(line: str, message: str, tmp_path: Path) -> None:
@@ -105,6 +111,18 @@ def test_a_broken_line_is_named(line: str, message: str, tmp_path: Path) -> None
     with pytest.raises(UserError) as refused:
         scores.score_elsewhere(RECIPE, ROWS, scores.read_records(file), file)
     assert message in str(refused.value)
+
+
+def test_completions_made_elsewhere_end_where_the_policys_own_would(tmp_path: Path) -> None:
+    file = tmp_path / "made.jsonl"
+    file.write_text('{"completion": "#### 4\\n\\nQuestion: 1 + 1?\\nAnswer: #### 2", "answer": "4"}\n')
+    _, (found,) = scores.score_elsewhere(RECIPE, [], scores.read_records(file), file)
+    assert (found["completion"], found["correct_number"]) == ("#### 4\n\n", 1.0)
+
+
+def test_equal_shares_of_a_few_problems_still_have_an_interval() -> None:
+    summary = scores.summarize([right(0), wrong(0, 1), right(1), wrong(1, 1)], RECIPE, None)
+    assert summary.accuracy.interval[1] - summary.accuracy.interval[0] > 0.5
 
 
 def test_a_completion_may_hold_any_line_break(tmp_path: Path) -> None:
