@@ -26,7 +26,8 @@ def accuracy_by_shots(lines: Mapping[str, Sequence[tuple[int, Estimate]]], title
         values = [100 * estimate.value for _, estimate in points]
         below = [100 * max(0.0, estimate.value - estimate.interval[0]) for _, estimate in points]
         above = [100 * max(0.0, estimate.interval[1] - estimate.value) for _, estimate in points]
-        axes.errorbar(shots, values, yerr=[below, above], marker="o", capsize=4, label=name)
+        label = " " + name.replace("$", r"\$")  # neither a formula nor a name that is left out of the legend
+        axes.errorbar(shots, values, yerr=[below, above], marker="o", capsize=4, label=label)
     axes.set_xticks(sorted({count for points in lines.values() for count, _ in points}))
     axes.set_ylim(0, 103)
     axes.set_xlabel("exemplars in the prompt")

@@ -157,7 +157,7 @@ def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str
             return Subject(str(trained.path), config, trained.adapter, shots)
         config.model.model_name_or_path = str(trained.adapter)  # all weights were trained
         return Subject(str(trained.path), config, None, shots)
-    given = read_file(own.config) if own.config else None
+    given = read_file(own.config) if own.config else run.values_here() if run is not None else None
     folder = Path(name)
     adapter = folder if (folder / "adapter_config.json").is_file() else None
     words = flags if name == BASE else ["--model_name_or_path", models.base_of(adapter) if adapter else name, *flags]
@@ -175,14 +175,18 @@ def _run_of_adapter(name: str) -> str:
 
 def seen_rows(name: str, rows: Sequence[Row]) -> int:
     """How many of the rows a run was trained on; 0 for what is no run, or whose rows cannot be read any more."""
-    if not RunFolder.is_one(name):
+    around = [folder for folder in (Path(name), *Path(name).resolve().parents) if RunFolder.is_one(folder)]
+    if not around:
         return 0
-    run = RunFolder.existing(name)
+    run = RunFolder.existing(around[0])
     if run.manifest["data"]["train"]["sha256"] == fingerprint(rows):
         return len(rows)
     try:
         trained = run.load_recipe().rows_of("train", run.values.get("dataset_path"))[: run.values.get("train_rows")]
     except UserError:
+        command.say(
+            f"note: the rows that {name} was trained on cannot be read, so nothing says whether these are new to it"
+        )
         return 0
     known = {fingerprint([row]) for row in trained}
     return sum(fingerprint([row]) in known for row in rows)
@@ -228,7 +232,11 @@ def main(argv: Sequence[str]) -> int:
     if own.compare in asked:
         raise UserError(f"--compare {own.compare} is what is scored; name another policy")
     subjects = [subject_of(name, recipe, run, flags, own) for name in names]
-    first = subjects[0].config.run
+    first = subjects[len(compared)].config.run
+    limits = {subject.config.max_completion_length for subject in subjects}
+    if compared and len(limits) > 1:
+        cure = "give all of them one: --max_completion_length N"
+        raise UserError(f"policies that may write up to {min(limits)} and {max(limits)} tokens do not compare; {cure}")
     split = own.split or first.eval_split or recipe.eval_split
     if split == "train" and own.split is None:
         raise UserError("the recipe's eval_split is train, which policies are trained on; name a split: --split test")
@@ -248,9 +256,9 @@ def main(argv: Sequence[str]) -> int:
     ]
     digest = _digest([plans, own.compare])
     output = own.output or Path("runs") / "eval" / f"{recipe.name}-{digest[:8]}"
-    check_output(output, digest)
-    cells = make_cells(recipe, output, subjects, counts, plans, own.samples)
-    PartialState().wait_for_everyone()
+    with PartialState().main_process_first():
+        check_output(output, digest)
+        cells = make_cells(recipe, output, subjects, counts, plans, own.samples)
     try:
         for subject, drawn, tokenizer in zip(subjects, sampling, tokenizers, strict=True):
             evaluate(recipe, rows, [cell for cell in cells if cell.subject is subject], tokenizer, drawn, split)
@@ -306,6 +314,7 @@ def identity(
     config = subject.config
     settings = {
         **{name: getattr(config.grpo, name) for name in ("max_completion_length", "chat_template_kwargs", "use_vllm")},
+        "model_init_kwargs": config.grpo.model_init_kwargs,
         **{name: getattr(config.model, name) for name in ("dtype", "load_in_4bit", "load_in_8bit", "model_revision")},
         **{
             name: getattr(config.model, name)

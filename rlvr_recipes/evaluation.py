@@ -97,7 +97,8 @@ class Transformers:
             disable_compile=True,
         )
         model.eval()
-        length = common_prefix(prompt_ids) if share else 0
+        whole = sampling.repetition_penalty != 1.0  # it looks at the exemplars' tokens too
+        length = common_prefix(prompt_ids) if share and not whole else 0
         shared = length >= SHORTEST and not obstacle(model)
         self.prefix = SharedPrefix(model, prompt_ids[0][:length]) if shared else None
         self.length = length if shared else 0
@@ -289,6 +290,11 @@ def evaluate(
         if process.is_main_process:
             Parts(output, 0).merge()
         process.wait_for_everyone()
+    found = read_records(output)
+    if len(found) != len(rows) * sampling.samples:
+        raise UserError(
+            f"{output} has {len(found)} lines, not {len(rows) * sampling.samples}; remove it to make it anew"
+        )
     return read_summary(output, recipe)
 
 

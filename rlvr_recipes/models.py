@@ -159,6 +159,8 @@ def check_adapter(adapter: Path, config: Config) -> None:
     with refused(f"the adapter in {adapter} cannot be read"), safe_open(weights, "pt") as stored:
         names = list(stored.keys())
         shapes = {name: stored.get_slice(name).get_shape() for name in names}
+    if not any(".lora_A." in name for name in shapes):
+        raise UserError(f"the adapter in {adapter} holds no LoRA weights")
     for name, shape in shapes.items():
         match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])(?:\.\w+)?\.weight", name)
         if match is None:
@@ -178,7 +180,7 @@ def fingerprint(name: str) -> str:
     place = locate(name) if not (Path(name) / "adapter_config.json").is_file() else name
     if not Path(place).is_dir():
         return place
-    files = sorted(Path(place).glob("*.safetensors")) + sorted(Path(place).glob("*config.json"))
+    files = sorted(file for file in Path(place).iterdir() if file.is_file())
     return " ".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
 
 

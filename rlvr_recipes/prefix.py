@@ -13,6 +13,7 @@ import torch
 from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
 from transformers.masking_utils import sdpa_mask
 
+FAMILIES = frozenset("qwen2 qwen3 llama mistral phi smollm3".split())  # those of tests/test_prefix.py
 SHORTEST = 32  # tokens; a shorter prefix is not worth it
 _NAME = "rlvr_recipes_shared_prefix"
 
@@ -31,6 +32,11 @@ def common_prefix(prompt_ids: Sequence[list[int]]) -> int:
 def obstacle(model: Any) -> str:
     """Why a prefix cannot be shared with this model; empty if it can."""
     config = model.config.get_text_config()
+    if model.config.model_type not in FAMILIES:
+        return f"it has not been tested with {model.config.model_type} models"
+    rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+    if rope not in ("default", "linear", "llama3"):
+        return f"its positions ({rope}) may depend on the length of the whole text"
     layers = getattr(config, "layer_types", None)
     window = getattr(config, "sliding_window", None)
     if layers is None and window and getattr(config, "use_sliding_window", True):
@@ -38,10 +44,6 @@ def obstacle(model: Any) -> str:
     for kind in layers or []:
         if kind != "full_attention":
             return f"it has layers of {kind}"
-    if getattr(config, "attn_logit_softcapping", None):
-        return "it caps attention scores"
-    if getattr(model.config, "vision_config", None) is not None or getattr(model.config, "is_encoder_decoder", False):
-        return "it is no plain decoder of text"
     if model.config._attn_implementation not in ("sdpa", "eager"):
         return f"its attention is {model.config._attn_implementation}"
     return ""

@@ -37,7 +37,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 SPLITS = ("train", "validation", "test")
 # Columns of our own in completions and evaluations, and names that GRPOTrainer gives a meaning.
-RESERVED = frozenset({"row", "prompt_sha256", "completion", "tokens", "cut_off", "reward", "prompt"})
+RESERVED = frozenset(
+    "row sample prompt_sha256 completion tokens cut_off seconds reward prompt batch batch_size limit rank".split()
+)
 TAKEN = frozenset(
     "prompt prompts completion completions completion_ids trainer_state log_extra log_metric image images "
     "environment environments".split()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rewards import equal
-from rlvr_recipes.recipe import Prompt, Recipe, Row, UserError, nearest, pay, users_code
+from rlvr_recipes.recipe import RESERVED, Prompt, Recipe, Row, UserError, nearest, pay, users_code
 from rlvr_recipes.statistics import Interval, bootstrap, majority, mcnemar, paired_difference, pass_at
 
 Record: TypeAlias = dict[str, Any]  # a line of completions.jsonl
@@ -59,14 +59,18 @@ def score(recipe: Recipe, row: Row, prompt: Prompt, ids: list[int], text: str) -
     """What each reward pays one completion, and what they report beside it (the first to name a column keeps it)."""
     completion = text if isinstance(prompt, str) else [{"role": "assistant", "content": text}]
     columns = {name: [value] for name, value in row.items()}
+    paid: dict[str, Any] = {}
     told: dict[str, Any] = {}
 
     def tell(column: str, values: list[Any]) -> None:
-        told.setdefault(column, values[0])
+        # What the verdict says is said of the first reward, which is the one that has not paid yet.
+        if column not in RESERVED and (not paid or column not in ("extracted", "where", "reason", "lenient")):
+            told.setdefault(column, values[0])
 
-    with users_code(recipe.path):
-        paid = {r.__name__: pay(r, [completion], columns, [prompt], [ids], tell)[0] for r in recipe.rewards}
-    return {**paid, **told}
+    for reward in recipe.rewards:
+        with users_code(recipe.path):
+            paid[reward.__name__] = pay(reward, [completion], columns, [prompt], [ids], tell)[0]
+    return {**told, **paid}
 
 
 def first_reward(recipe: Recipe) -> str:
@@ -172,7 +176,7 @@ def compare(ours: Sequence[Record], theirs: Sequence[Record], recipe: Recipe) ->
     n, single = len(by_row), len(ours) == len(by_row)
     gains = list(by_row.values())
     paired = single or len(set(gains)) == 1  # resampling equal values gives no width
-    interval = paired_difference(len(won), len(lost), n) if paired else bootstrap(gains)
+    interval = paired_difference(len(won), len(lost), n) if paired else bootstrap(gains, share=False)
     lenient = [[record["lenient"] for record in records if "lenient" in record] for records in (ours, theirs)]
     told = all(len(values) == len(ours) for values in lenient)
     return Comparison(

@@ -68,12 +68,13 @@ def majority(answers: Sequence[Hashable], right: Sequence[bool], same: Callable[
     return sum(tied) / len(tied) if tied else 0.0
 
 
-def bootstrap(values: Sequence[float], seed: int = SEED) -> Interval:
+def bootstrap(values: Sequence[float], seed: int = SEED, share: bool = True) -> Interval:
     """Interval of the mean of one value per problem, by resampling problems (percentiles; Efron 1979).
 
-    Where all are 0 or 1, or all are equal, Wilson's interval is taken: resampling equal values gives no width.
+    The values are shares, or differences of two (`share` False). Where all shares are 0 or 1, or equal, Wilson's
+    interval is taken: resampling equal values gives no width.
     """
-    if all(value in (0.0, 1.0) for value in values) or (len(set(values)) == 1 and values[0] >= 0):
+    if share and (all(value in (0.0, 1.0) for value in values) or len(set(values)) == 1):
         return wilson(sum(values), len(values))
     import numpy
 
@@ -89,8 +90,7 @@ def bootstrap(values: Sequence[float], seed: int = SEED) -> Interval:
     student = Z + (Z**3 + Z) / (4 * max(n - 1, 1))
     mean, widen = given.mean(), math.sqrt(n / max(n - 1, 1)) * student / Z
     low, high = mean + (numpy.quantile(means, (0.025, 0.975)) - mean) * widen
-    least = 0.0 if min(values) >= 0 else -1.0  # a share, or a difference of two
-    return max(least, float(low)), min(1.0, float(high))
+    return max(0.0 if share else -1.0, float(low)), min(1.0, float(high))
 
 
 def mcnemar(wins: int, losses: int) -> float:

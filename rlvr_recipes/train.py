@@ -163,6 +163,9 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
             trainer._load_from_checkpoint(str(checkpoint))  # `train` would make one step more
         else:
             began, first = time.monotonic(), step_of(checkpoint)
+            if process.is_main_process:  # of another policy than the one that will be scored
+                for part in (folder.path / "evaluation").glob("after.part-*.jsonl"):
+                    part.unlink()
             stop = StopSignals()
             trainer.add_callback(stop)
             with stop.listening():
