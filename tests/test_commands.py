@@ -176,7 +176,7 @@ def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
         (["train", "--resume=none", "--seed", "1"], "leave out --seed 1"),
         (["train", "arithmetic", "--train_rows", "9999"], "there are 4096 train rows"),
         (["eval", "runs/none"], "there is no run folder runs/none"),
-        (["eval", "arithmetic", "--n", "abc"], "--n: invalid int value: 'abc'"),
+        (["eval", "arithmetic", "--n", "abc"], "--n/--rows: invalid int value: 'abc'"),
         (["eval", "arithmetic", "--eval_rows", "3"], "--eval_rows is for training; here it is --n"),
         (["eval", "arithmetic", "--modle", "x"], "no option --modle; did you mean --model?"),
         (["eval", "arithmetic", "--model", ""], "--model is empty"),

@@ -15,7 +15,7 @@ def test_arithmetic_learns_within_150_seconds(seed: int, tmp_path: Path, command
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     before, after = results["before"], results["after"]
     assert before["n"] == after["n"] == 512
-    assert before["accuracy"] < 0.40
-    assert after["accuracy"] > 0.85
+    assert before["accuracy"]["value"] < 0.40
+    assert after["accuracy"]["value"] > 0.85
     assert after["lenient"] - before["lenient"] > 0.5  # right answers, not form
     assert results["train"]["seconds"] <= 150
