@@ -141,11 +141,11 @@ _DOUBT = re.compile(
     except instead other_than different_from far_from anything_but unlike either or
     # it is so under a condition, in thought or by chance
     if unless whether until suppos* assum* imagin* pretend* hypothetical* wish
-    maybe perhaps possible possibly probably probable likely might could would doubt* guess* random
+    maybe perhaps (?<!st_)(?<!imum_)(?<!only_)(?<!all_)(?<!number_of_)possible possibly probably probable likely might could would doubt* guess* random
     # it is nearly so
     approximately about(?=[\s$*:(]*\Z) roughly around almost nearly least most
     # somebody says so
-    say says said saying claim* think thinks thought believ* ask asks told rumou?r* allegedly
+    say says said saying claim* think thinks thought believ* asks?(?!_for_the\b) told rumou?r* allegedly
     quote quotes quoted quoting quotation write writes written(?!_out) someone people student textbook
     why what(?!_we_need)
     # it only looks so
@@ -185,6 +185,8 @@ _CONDITION = re.compile(
 )
 
 
+_ASIDE = re.compile(r"\((?:about|approx\w*\.?|roughly|≈)[^()]*\)")
+
 _LEADS_ON = re.compile(
     r"(?::|\b(?:with|is|are|gives?|gave|get|got|ends?|says?|said|equals?))\s*\**\s*\Z",
     re.IGNORECASE,
@@ -215,7 +217,7 @@ def check_before(text: str, start: int, said: bool) -> None:
         _check_doubt(lead[lead.rfind("\n") + 1 :])
     _check_doubt(line)
     sentence = line[_last(_SENTENCE, line) :]
-    if said and _CONDITION.search(sentence):
+    if said and _CONDITION.search(_ASIDE.sub(" ", sentence)):
         raise Nothing("the answer stands under a condition")
     if _ELSEWHERE.search(sentence):
         raise Nothing("the answer of something else")

@@ -12,6 +12,7 @@ from typing import Any
 from rewards.grammar import Node, NotRead
 
 MOST_BITS = 1 << 14  # of any exact number
+MOST_TERMS = 400  # of all sums in an expression
 _LARGEST = 1 << 14  # binary exponent of any real number
 
 _local = threading.local()
@@ -29,6 +30,9 @@ def symbols_of(node: Node) -> frozenset[str]:
     """The variables of an expression."""
     if node.op == "sym":
         return frozenset([str(node.value)])
+    if node.op in ("sum", "prod"):
+        low, high, term = map(symbols_of, node.args)
+        return low | high | (term - {str(node.value)})
     return frozenset().union(*(symbols_of(part) for part in node.args)) if node.args else frozenset()
 
 
@@ -59,6 +63,8 @@ def undone(node: Node) -> bool:
     """Whether arithmetic on plain numbers was left undone: 6*7, 40+2, 84/2; not 1/2, 2^10 or a mixed number."""
     if node.op in ("num", "mixed", "sym", "const"):
         return False
+    if node.op in ("sum", "prod"):
+        return not symbols_of(node)
     if node.op in ("neg", "percent", "deg"):
         return undone(node.args[0])
     if node.op == "call" and node.value in ("gcd", "lcm", "max", "min", "floor", "ceil", "abs"):
@@ -80,6 +86,7 @@ class Evaluator:
     def __init__(self, digits: int, complex_: bool) -> None:
         self.complex = complex_
         self.digits = digits
+        self.terms = 0  # of sums, so far
         self.spread = 0  # binary digits by which powers and fractions reach beyond the ordinary
 
     @property
@@ -109,6 +116,8 @@ class Evaluator:
             return at[str(node.value)]
         if op == "const":
             return self.constant(str(node.value))
+        if op in ("sum", "prod"):
+            return self.series(node, at)
         args = [self.value(part, at) for part in node.args]
         if op == "add":
             total = args[0]
@@ -135,6 +144,22 @@ class Evaluator:
         if op == "call":
             return self.bounded(self.call(str(node.value), args))
         raise NotRead(f"{op} has no value")
+
+    def series(self, node: Node, at: dict[str, Fraction]) -> Any:
+        """A sum or product, term by term."""
+        low, high = (self.value(part, at) for part in node.args[:2])
+        if not (isinstance(low, Fraction) and isinstance(high, Fraction) and low.denominator == high.denominator == 1):
+            raise Undefined
+        if high < low - 1:
+            raise Undefined
+        self.terms += int(high - low) + 1
+        if self.terms > MOST_TERMS:
+            raise TooLarge("a sum of too many terms")
+        total: Any = Fraction(0 if node.op == "sum" else 1)
+        for number in range(int(low), int(high) + 1):
+            term = self.value(node.args[2], {**at, str(node.value): Fraction(number)})
+            total = self.plus(total, term) if node.op == "sum" else self.times(total, term)
+        return total
 
     def constant(self, name: str) -> Any:
         if name == "pi":

@@ -262,6 +262,16 @@ def _impossible(signs: list[tuple[Node, int]]) -> bool:
     return no_solution([node if sign > 0 else Node("neg", (node,)) for node, sign in signs])
 
 
+_COUNTING = frozenset("factorial binom gcd lcm".split())
+
+
+def _counts(node: Node) -> frozenset[str]:
+    """The letters that have to be whole numbers for a node to be defined: those of n!, and the ends of sums."""
+    if node.op in ("sum", "prod"):
+        return symbols_of(node.args[0]) | symbols_of(node.args[1])
+    return symbols_of(node) if node.op == "call" and node.value in _COUNTING else frozenset()
+
+
 class Comparison:
     """Two expressions side by side: how exactly, and where, they have to be computed."""
 
@@ -282,7 +292,7 @@ class Comparison:
             self.scales += [Fraction(10) ** k for k in range(4)]
         self.piecewise = piecewise
         self.points = 0  # where both were defined
-        self.whole = any(part.op == "call" and part.value in ("factorial", "binom", "gcd", "lcm") for part in parts)
+        self.whole = frozenset().union(*map(_counts, parts))  # letters that stand for whole numbers
 
     def constants(self) -> bool:
         for complex_ in (False, True) if not self.complex else (True,):
@@ -325,8 +335,8 @@ class Comparison:
         seen: set[tuple[Fraction, ...]] = set()
         for attempt in range(TRIES):
             point = tuple(
-                self.draw(rng, attempt, attempt if place == 0 else rng.randrange(512))
-                for place in range(len(self.letters))
+                self.draw(rng, attempt, attempt if place == 0 else rng.randrange(512), letter in self.whole)
+                for place, letter in enumerate(self.letters)
             )
             if point in seen:
                 continue
@@ -352,10 +362,10 @@ class Comparison:
         evaluator = Evaluator(self.digits, False)
         return all(evaluator.sign(evaluator.value(node, at)) == sign for node, sign in self.signs)
 
-    def draw(self, rng: random.Random, attempt: int, turn: int) -> Fraction:
+    def draw(self, rng: random.Random, attempt: int, turn: int, whole: bool) -> Fraction:
         """A coordinate: small or large, of both signs, whole now and then, and near the numbers that occur."""
         kind = turn % 8
-        if self.whole and attempt % 2:
+        if whole and attempt % 2:
             return Fraction(rng.randint(1, 9 + attempt))
         if kind == 3:
             return Fraction(rng.randint(1, 12 + attempt))

@@ -418,6 +418,9 @@ def _only_box(text: str) -> str:
     return box.text
 
 
+_NO_UNIT = re.compile(r"[\s$*\\)\]]*(?:for|to|from|by|on|with|when|where|because|since|as|if)\b")
+
+
 def _with_unit(text: str, last: Commitment) -> tuple[str, int]:
     """The answer with the unit that stands behind its box, and where that ends."""
     if last.marker != BOXED or "$" in last.text or "\\text" in last.text:
@@ -426,7 +429,7 @@ def _with_unit(text: str, last: Commitment) -> tuple[str, int]:
     end = _SENTENCE_END.search(text, start)
     stop = end.start() if end is not None else len(text)
     rest = text[start:stop].rstrip(" $*")
-    if not rest.strip(" ,;:*$\\])"):
+    if not rest.strip(" ,;:*$\\])") or _NO_UNIT.match(rest) or "\\circ" in last.text:
         return last.text, last.end
     try:
         words = tidy(rest).split()

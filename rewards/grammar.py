@@ -24,7 +24,8 @@ class NotRead(Exception):
 class Node(NamedTuple):
     """An expression: `num` and `sym` hold a value, every other operation its arguments.
 
-    Operations: num sym const | add mul div neg pow | pm mp (plus-minus, minus-plus) | deg | call, named by `value`.
+    Operations: num sym const | add mul div neg pow | pm mp (plus-minus, minus-plus) | deg | call, named by `value` |
+    sum prod over the letter `value`, with its first and last value and the term.
     """
 
     op: str
@@ -97,6 +98,7 @@ _STYLES = re.compile(
 )
 _DOLLARS = re.compile(r"(?<![\\\d])\$(?!\s)([^$]*[^\s$\\])\$(?!\d)")
 _OVER = re.compile(r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}")
+_SIGN_IN_TEXT = re.compile(r"\\(?:text|mathrm|mbox)\{\s*([€£¥₹])\s*\}")
 _THOUSANDS = re.compile(r"(?<=\d)(?:,\\!|\{,\}|\\,|\\!,|\\!)\s?(?=\d{3}(?!\d))")
 _WRAPS = (
     ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("`", "`"), ("*", "*"),
@@ -168,6 +170,7 @@ def tidy(text: str) -> str:
         raise NotRead("holds characters that cannot be seen")
     if "\\" in text or "$" in text or "~" in text or "\n" in text or "\t" in text:
         text = _THOUSANDS.sub("", text).replace("\\text{:}", ":").replace("{,}", ",").replace("{:}", ":")
+        text = _SIGN_IN_TEXT.sub(r"\1", text)
         text = _COMMANDS.sub(lambda match: _ALIASES.get(match[0], match[0]), text)
         text = _OVER.sub(r"\\frac{\1}{\2}", text)
         text = _SIZES.sub(_size, text)
@@ -324,6 +327,10 @@ _CONSTANTS = {"\\pi": "pi", "\\infty": "inf"}
 _WORD_CONSTANTS = {"pi": "pi", "infinity": "inf", "inf": "inf", "oo": "inf"}
 
 
+_STARTS = frozenset(r"num ( { \frac \sqrt \binom \pi \lvert \lfloor \lceil \sum \prod".split())
+_JUMPS = frozenset("abs floor ceil max min root gcd lcm".split())
+
+
 class Parser:
     """A recursive descent over the tokens of one expression."""
 
@@ -332,6 +339,7 @@ class Parser:
         self.at = 0
         self.depth = 0
         self.bars = 0
+        self.bound: list[str] = []  # letters that a sum runs over
 
     def kind(self, ahead: int = 0) -> str:
         index = self.at + ahead
@@ -506,7 +514,7 @@ class Parser:
         if len(token.text) > 1 and token.text not in _WORD_CONSTANTS:
             rest = token._replace(text=token.text[1:], start=token.start + 1, spaced=False)
             self.tokens[self.at] = rest
-            return symbol(token.text[0])
+            return self.symbol(token.text[0])
         return self.atom()
 
     def group(self, opening: str) -> Node:
@@ -519,7 +527,7 @@ class Parser:
 
     def starts_factor(self) -> bool:
         kind = self.kind()
-        if kind in ("num", "(", "{", "\\frac", "\\sqrt", "\\binom", "\\pi", "\\lvert", "\\lfloor", "\\lceil"):
+        if kind in _STARTS:
             return True
         if kind == "|":
             return self.bars == 0
@@ -548,6 +556,8 @@ class Parser:
             self.at += 1
             over, under = self.argument(), self.argument()
             return Node("div", (over, under), "frac") if kind == "\\frac" else Node("call", (over, under), "binom")
+        if kind in ("\\sum", "\\prod"):
+            return self.series(kind[1:])
         if kind in _CONSTANTS:
             self.at += 1
             return Node("const", (), _CONSTANTS[kind])
@@ -560,6 +570,29 @@ class Parser:
             self.at += 1
             return Node("sym", (), kind[1:] + self.subscript())
         raise NotRead(f"cannot read {token.text!r}")
+
+    def series(self, op: str) -> Node:
+        """\\sum_{k=1}^{n} of the product that follows."""
+        self.at += 1
+        self.take("_")
+        self.take("{")
+        name = self.take("word").text
+        self.take("=")
+        low = self.sum()
+        self.take("}")
+        self.take("^")
+        high = self.exponent()
+        if len(name) > 1 or name == "e" or name in self.bound:
+            raise NotRead("a sum over what is no letter")
+        self.bound.append(name)
+        term = self.product()
+        self.bound.pop()
+        if _has_jumps(term):
+            raise NotRead("a sum of terms that jump")
+        return Node(op, (low, high, term), name)
+
+    def symbol(self, letter: str) -> Node:
+        return Node("sym", (), letter) if letter in self.bound else symbol(letter)
 
     def absolute(self, kind: str) -> Node:
         self.at += 1
@@ -604,9 +637,9 @@ class Parser:
             raise NotRead(f"the word {text!r}")
         if len(text) > 1:
             self.tokens[self.at] = token._replace(text=text[1:], spaced=False)
-            return symbol(text[0])
+            return self.symbol(text[0])
         self.at += 1
-        node = symbol(text)
+        node = self.symbol(text)
         if node.op == "sym":
             return Node("sym", (), text + self.subscript())
         return node
@@ -631,6 +664,8 @@ class Parser:
         while self.kind() == "'":
             self.at += 1
             name += "'"
+        if any(letter in name for letter in self.bound):
+            raise NotRead("terms that are only named")
         return name
 
     def call(self, name: str) -> Node:
@@ -693,6 +728,10 @@ class Parser:
         text = self.tokens[self.at].text if kind != "end" else ""
         name = _SYNONYMS.get(text.lstrip("\\"), text.lstrip("\\"))
         return name in FUNCTIONS and name not in ("sqrt", "surd", "cbrt")
+
+
+def _has_jumps(node: Node) -> bool:
+    return (node.op == "call" and node.value in _JUMPS) or any(_has_jumps(part) for part in node.args)
 
 
 def is_whole(node: Node) -> bool:

@@ -357,7 +357,12 @@ def connected(text: str) -> tuple[str, list[str]]:
 # ------------------------------------------------------------------------------------------- sets, lists, regions
 
 
+_OUTWARD = re.compile(r"([\[\]])([^\[\](){}]*[,;][^\[\](){}]*)([\[\]])")  # ]0, 6], as the French write (0, 6]
+
+
 def _collection(text: str, depth: int) -> Readings:
+    if (match := _OUTWARD.fullmatch(text)) and match[1] + match[3] != "[]":
+        text = f"{'[' if match[1] == '[' else '('}{match[2]}{']' if match[3] == ']' else ')'}"
     if match := _CASES.fullmatch(text):
         if "cases" in text and "&" in text:
             return (_piecewise(match[1], depth),)
@@ -638,7 +643,8 @@ _NOT_NAMES = frozenset("not if when either maybe perhaps unless say".split())
 
 def name_of(text: str) -> str | None:
     """The name that the left side of `name = value` is, or None."""
-    text = unwrap(text).strip("{} ")
+    text = unwrap(text)
+    text = text.strip("{} ") if text.startswith("{") else text
     if _NAME.fullmatch(text):
         return "".join(text.split())
     plain = " ".join(_TEXT_COMMAND.sub(r" \1 ", text).split())
@@ -808,7 +814,8 @@ def _expression(text: str, depth: int) -> Readings:
         unit = Unit(CURRENCIES[currency[0].strip()[-1]])
         text = text[currency.end() :]
     try:
-        return _scalar(parse(tokens_of(text)), unit)
+        node = parse(tokens_of(text))
+        return (*_scalar(node, unit), *(_measured(text) if unit is None else ()))
     except NotRead as error:
         for match in list(_UNIT_START.finditer(text))[-6:]:
             if match.start() == 0:
@@ -827,6 +834,22 @@ def _expression(text: str, depth: int) -> Readings:
         if _letters_only(text):
             return ()
         raise error
+
+
+_MEASURED = re.compile(r"(.*[\d})ie])\s+((?:[a-z]{2}|km|kg)(?:\s*\^\s*\{?[23]\}?)?)", re.DOTALL)
+
+
+def _measured(text: str) -> Readings:
+    """What a number that ends in letters measures, besides the product that it can be: 36\\pi cm^3."""
+    match = _MEASURED.fullmatch(text)
+    unit = read_unit(match[2], True) if match is not None else None
+    if match is None or unit is None or unit[1] is None or unit[0] != 1:
+        return ()
+    try:
+        node = parse(tokens_of(match[1]))
+    except NotRead:
+        return ()
+    return () if symbols_of(node) else _scalar(node, unit[1])
 
 
 def _letters_only(text: str) -> bool:
