@@ -223,10 +223,11 @@ _MEASURES = {
     **{"cent": ("$", 1), "dollar": ("$", 100), "gram": ("g", 1), "kg": ("g", 1000)},
     **{"cm": ("m", 1), "meter": ("m", 100), "metre": ("m", 100), "km": ("m", 100000)},
 }
+_BECAUSE = re.compile(r"\W*(?:because|since)\b", re.IGNORECASE)
 _LIST = re.compile(rf"{_MONEY}(?:\s*(?:,|and|or|vs\.?|versus|&)\s*{_MONEY})+", re.IGNORECASE)
 _PICKS = re.compile(
     r"\b(?:read|vote|latter|former|candidates?|fallback|backup|choose|chose|pick|prefer|fits?|"
-    r"select\w*|settled?|correct|right|answers|valid)\b",
+    r"select\w*|settled?|correct|right(?![- ]hand)|answers|valid)\b",
     re.IGNORECASE,
 )
 _PARTS = re.compile(rf"{_MONEY}[^,;.]*(?:\band\b|,)[^,;.]*{_MONEY}", re.IGNORECASE)
@@ -501,7 +502,8 @@ def _check_numbers(sentence: str, plain: str, answer: str, again: bool, others: 
             raise Nothing(f"another answer after it: {claim['value'].strip()}")
     if (again and not others) or (_SAME_RESULT.search(plain) and not _PICKS.search(plain)):
         return
-    for listed_ in _LIST.finditer(plain):
+    because = _COMPOUND.search(answer) is not None and _BECAUSE.match(plain) is not None
+    for listed_ in () if because else _LIST.finditer(plain):
         if len({number in others for number in _numerals(listed_[0])}) == 2:
             raise Nothing(f"a list after the answer: {listed_[0]}")
     if match := _SECOND.search(plain) or _PICKS.search(plain):

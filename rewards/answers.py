@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from rewards.evaluator import Undefined, parts_of, rational, symbols_of, undone
+from rewards.evaluator import Undefined, parts_of, rational, symbols_of, undone, written_out
 from rewards.expressions import MOST_JOBS, difference_is_constant, equivalent, jobs, ratio_is_constant
 from rewards.grammar import LONGEST, Node, NotRead
 from rewards.regions import Region, infinite, same_region
@@ -48,6 +48,23 @@ def _equal(answer: str, gold: str, arithmetic: bool) -> bool:
     if not one or not other:
         return False
     return _Agreement(arithmetic).readings(one, other)
+
+
+def left_undone(answer: str, gold: str) -> bool:
+    """Whether an answer leaves a number to be worked out that the gold has written out.
+
+    `equal` is one rule for both sides, by which 2^10 is 1024; but who is asked for a number gives one.
+
+    >>> left_undone("2^{10}", "1024"), left_undone("1.024 * 10^3", "1024"), left_undone("2^{10}", "2^{10}")
+    (True, False, False)
+    """
+    theirs, ours = (_nodes_of(readings(text)) for text in (gold, answer))
+    return any(map(written_out, theirs)) and bool(ours) and not any(map(written_out, ours))
+
+
+def _nodes_of(values: Readings) -> list[Node]:
+    nodes = [value.node for value in values if isinstance(value, Scalar)]
+    return nodes + [node for value in values if isinstance(value, Named) for node in _nodes_of(value.value)]
 
 
 class _Agreement:

@@ -141,12 +141,14 @@ _DOUBT = re.compile(
     except instead other_than different_from far_from anything_but unlike either or
     # it is so under a condition, in thought or by chance
     if unless whether until suppos* assum* imagin* pretend* hypothetical* wish
-    maybe perhaps (?<!st_)(?<!imum_)(?<!only_)(?<!all_)(?<!number_of_)possible possibly probably probable likely might could would doubt* guess* random
+    maybe perhaps (?<!st_)(?<!imum_)(?<!only_)(?<!all_)(?<!number_of_)possible
+    possibly probably probable likely might could would doubt* guess* random
     # it is nearly so
     approximately about(?=[\s$*:(]*\Z) roughly around almost nearly least most
     # somebody says so
     say says said saying claim* think thinks thought believ* asks?(?!_for_the\b) told rumou?r* allegedly
-    quote quotes quoted quoting quotation write writes written(?!_out) someone people student textbook
+    quote quotes quoted quoting quotation write(?!_(?:the|my|our)_(?:final_)?(?:result|answer))
+    writes written(?!_out) someone people student textbook
     why what(?!_we_need)
     # it only looks so
     seem seems appear appears looks_like tempt* trap decoy joke

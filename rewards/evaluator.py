@@ -80,6 +80,19 @@ def undone(node: Node) -> bool:
     return any(undone(part) for part in node.args)
 
 
+def written_out(node: Node) -> bool:
+    """Whether a number stands there as one: 12, -1/2, 3 1/2, 5 %, 1.2 * 10^4; not 2^10, sqrt(16) or 5!."""
+    if node.op in ("neg", "percent", "deg"):
+        return written_out(node.args[0])
+    if node.op == "div":
+        return all(map(is_plain, node.args))
+    if node.op == "mul" and len(node.args) == 2:
+        return is_plain(node.args[0]) and node.args[1].op == "pow" and written_out(node.args[1])
+    if node.op == "pow":
+        return rational(node.args[0]) == 10 and is_plain(node.args[1])
+    return is_plain(node)
+
+
 class Evaluator:
     """Computes a tree at a point: a Fraction as long as that is exact, else a number of mpmath."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rewards.completions import Completion
 from rewards.correct import gold_text
-from rewards.evaluator import rational, undone
+from rewards.evaluator import rational, written_out
 from rewards.extract import MARKERS
 from rewards.units import Unit
 from rewards.values import Named, Scalar, readings
@@ -64,7 +64,7 @@ def quantity_of(text: str) -> tuple[Fraction, Unit | None] | None:
     values = list(readings(text))
     values += [inner for value in values if isinstance(value, Named) for inner in value.value]
     for value in values:
-        if isinstance(value, Scalar) and not undone(value.node) and (number := rational(value.node)) is not None:
+        if isinstance(value, Scalar) and written_out(value.node) and (number := rational(value.node)) is not None:
             return number, value.unit
     return None
 

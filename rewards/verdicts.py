@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from rewards.answers import equal
+from rewards.answers import equal, left_undone
 from rewards.completions import Completion, text_of
 from rewards.extract import MARKERS, candidates, extract
 
@@ -47,6 +47,8 @@ def judge(
             reason = f"two different answers: {other:.80} and {found.text:.80}"
             return Verdict(False, found.text, found.where, reason)
     paid = agree(found.text, gold)
+    if paid and agree is equal and left_undone(found.text, gold):
+        return Verdict(False, found.text, found.where, f"{found.text:.200} is left to be worked out")
     return Verdict(paid, found.text, found.where, f"{found.text:.200} {'=' if paid else 'is not'} {gold}")
 
 
