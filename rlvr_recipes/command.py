@@ -1,6 +1,7 @@
 """What every command shares: mistakes end in one line and exit code 2, Ctrl-C in 130."""
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -9,6 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from rlvr_recipes.recipe import UserError
+
+# What a machine says of a name or a disk that the user gave: too long, not allowed, full.
+USERS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,6 +66,11 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
     except BrokenPipeError:  # the reader, `head` say, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
+    except OSError as error:
+        if error.errno not in USERS:
+            raise
+        print(f"error: {error.strerror}: {str(error.filename or '')[:200]}", file=sys.stderr)
+        code = 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         code = 130

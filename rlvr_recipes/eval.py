@@ -15,16 +15,15 @@ import argparse
 import hashlib
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rewards
 from rlvr_recipes import command, scores
 from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError, check_split, load_recipe
-from rlvr_recipes.runs import RunFolder, fingerprint, git_state, sha256, write_whole
+from rlvr_recipes.runs import RunFolder, Training, fingerprint, git_state, hardware, sha256, versions, write_whole
 
 if TYPE_CHECKING:
     from rlvr_recipes.config import Config
@@ -41,7 +40,7 @@ class Subject:
     label: str
     config: "Config"
     adapter: Path | None = None  # to be put on the configuration's model
-    train_shots: int | None = None
+    training: Training = field(default_factory=Training)
     trained_on: int = 0  # so many of the rows to be scored were among those it was trained on
 
 
@@ -61,7 +60,7 @@ class Cell:
     @property
     def labels(self) -> dict[str, str]:
         """Its columns in the table."""
-        trained, known = self.subject.train_shots, self.subject.trained_on
+        trained, known = self.subject.training.shots, self.subject.trained_on
         return {
             "policy": self.subject.label + (f" (trained on {known} of these rows)" if known else ""),
             "train shots": "-" if trained is None else str(trained),
@@ -150,13 +149,12 @@ def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str
         if not trained.adapter.is_dir():
             cure = command.line("train", "--resume", trained.path)
             raise UserError(f"{trained.path} has no adapter yet; finish it: {cure}")
-        shots = trained.values.get("shots")
-        shots = trained.load_recipe().shots if shots is None else shots
+        training = Training.of(trained.adapter)
         if config.model.use_peft:
             models.check_adapter(trained.adapter, config)
-            return Subject(str(trained.path), config, trained.adapter, shots)
+            return Subject(str(trained.path), config, trained.adapter, training)
         config.model.model_name_or_path = str(trained.adapter)  # all weights were trained
-        return Subject(str(trained.path), config, None, shots)
+        return Subject(str(trained.path), config, None, training)
     given = read_file(own.config) if own.config else run.values_here() if run is not None else None
     folder = Path(name)
     adapter = folder if (folder / "adapter_config.json").is_file() else None
@@ -164,32 +162,14 @@ def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str
     config = resolve(recipe, words, given, f"--config {own.config}", own.options)
     if adapter is not None:
         models.check_adapter(adapter, config)
-    return Subject(name if name != BASE else config.model_name, config, adapter)
+    label, training = (config.model_name, Training()) if name == BASE else (name, Training.of(folder))
+    return Subject(label, config, adapter, training)
 
 
 def _run_of_adapter(name: str) -> str:
     """The run folder that an adapter folder belongs to, which knows more than the adapter; else the name as it is."""
     path = Path(name)
     return str(path.parent) if path.name == "adapter" and RunFolder.is_one(path.parent) else name
-
-
-def seen_rows(name: str, rows: Sequence[Row]) -> int:
-    """How many of the rows a run was trained on; 0 for what is no run, or whose rows cannot be read any more."""
-    around = [folder for folder in (Path(name), *Path(name).resolve().parents) if RunFolder.is_one(folder)]
-    if not around:
-        return 0
-    run = RunFolder.existing(around[0])
-    if run.manifest["data"]["train"]["sha256"] == fingerprint(rows):
-        return len(rows)
-    try:
-        trained = run.load_recipe().rows_of("train", run.values.get("dataset_path"))[: run.values.get("train_rows")]
-    except UserError:
-        command.say(
-            f"note: the rows that {name} was trained on cannot be read, so nothing says whether these are new to it"
-        )
-        return 0
-    known = {fingerprint([row]) for row in trained}
-    return sum(fingerprint([row]) in known for row in rows)
 
 
 def read_rows(recipe: Recipe, own: argparse.Namespace, split: str, dataset_path: str | None) -> list[Row]:
@@ -241,19 +221,22 @@ def main(argv: Sequence[str]) -> int:
     if split == "train" and own.split is None:
         raise UserError("the recipe's eval_split is train, which policies are trained on; name a split: --split test")
     rows = read_rows(recipe, own, split, first.dataset_path)
-    subjects = [_with(subject, trained_on=seen_rows(name, rows)) for name, subject in zip(names, subjects, strict=True)]
+    subjects = [_with(subject, trained_on=len(subject.training.seen(rows))) for subject in subjects]
     if own.split is None:
         for subject in subjects:
             check_untrained(subject, split, len(rows))
-    default = subjects[len(compared)].config.run.shots
-    counts = shot_counts(recipe, own.shots, recipe.shots if default is None else default)
+    asked_shots = (subjects[len(compared)].training.shots, first.shots, recipe.shots)
+    counts = shot_counts(recipe, own.shots, next(shots for shots in asked_shots if shots is not None))
     sampling = [sampling_of(subject.config, own.samples) for subject in subjects]
-    tokenizers = [_tokenizer(recipe, subject, rows, counts) for subject in subjects]
+    tokenizers, prompts = zip(*(_tokenizer(recipe, subject, rows, counts) for subject in subjects), strict=True)
 
     plans = [
-        [identity(recipe, subject, rows, split, count, drawn) for count in counts]
-        for subject, drawn in zip(subjects, sampling, strict=True)
+        [identity(recipe, subject, rows, split, count, drawn, made[count]) for count in counts]
+        for subject, drawn, made in zip(subjects, sampling, prompts, strict=True)
     ]
+    for name, row in list(zip(names, plans, strict=True))[1:]:
+        if compared and row == plans[0]:
+            raise UserError(f"--compare {own.compare} and {name} are one policy; name another")
     digest = _digest([plans, own.compare])
     output = own.output or Path("runs") / "eval" / f"{recipe.name}-{digest[:8]}"
     with PartialState().main_process_first():
@@ -292,23 +275,31 @@ def sampling_of(config: "Config", samples: int | None) -> "Sampling":
     return Sampling(samples, grpo.temperature, grpo.top_p, grpo.top_k, grpo.min_p, grpo.repetition_penalty, grpo.seed)
 
 
-def _tokenizer(recipe: Recipe, subject: Subject, rows: Sequence[Row], counts: Sequence[int]) -> Any:
-    """A policy's tokenizer, once every prompt is known to fit its context."""
+def _tokenizer(
+    recipe: Recipe, subject: Subject, rows: Sequence[Row], counts: Sequence[int]
+) -> tuple[Any, dict[int, str]]:
+    """A policy's tokenizer, once every prompt is known to fit its context; and a digest of them by number of shots."""
     from rlvr_recipes import models
     from rlvr_recipes.generation import tokenize
 
     config = subject.config
     model_config, tokenizer = models.load_tokenizer(config)
+    digests = {}
     for count in counts:
         ids = tokenize(tokenizer, recipe.prompts_of(rows, recipe.exemplars_shown(count)), config.chat_template_kwargs)
         models.check_lengths(ids, config.max_completion_length, model_config)
-    return tokenizer
+        digests[count] = _digest(ids)
+    return tokenizer, digests
 
 
 def identity(
-    recipe: Recipe, subject: Subject, rows: Sequence[Row], split: str, shots: int, sampling: "Sampling"
+    recipe: Recipe, subject: Subject, rows: Sequence[Row], split: str, shots: int, sampling: "Sampling", prompts: str
 ) -> dict[str, Any]:
-    """All that decides the completions of a cell; two evaluations that agree in it are one."""
+    """All that decides the completions of a cell; two evaluations that agree in it are one.
+
+    Args:
+        prompts: digest of their token ids.
+    """
     from rlvr_recipes import models
 
     config = subject.config
@@ -323,7 +314,8 @@ def identity(
         "eval_batch_size": config.run.eval_batch_size,
     }
     return {
-        "recipe": sha256(recipe.path),
+        "recipe": _digest([sha256(file) for file in (recipe.path, *recipe.helpers)]),
+        "prompts": prompts,
         "rewards": _digest([sha256(file) for file in sorted(Path(rewards.__file__).parent.glob("*.py"))]),
         "split": split,
         "rows": fingerprint(rows),
@@ -366,7 +358,7 @@ def make_cells(
     """The folders of all cells; one that holds another evaluation is a `UserError`, one that was cut short is not."""
     cells: list[Cell] = []
     for subject, row in zip(subjects, plans, strict=True):
-        stem = re.sub(r"[^\w.-]+", "-", Path(subject.label).name) or "policy"
+        stem = re.sub(r"[^\w.-]+", "-", Path(subject.label).name)[:100] or "policy"
         for count, decides in zip(counts, row, strict=True):
             name = f"{stem}-{count}shot" + (f"-{samples}samples" if samples else "")
             name += "-on-trained-rows" if subject.trained_on else ""
@@ -404,6 +396,9 @@ def evaluate(
     """Completes and scores the cells of one policy; one that is finished is left as it is."""
     from rlvr_recipes import evaluation, models, vllm_backend
 
+    for cell in cells:
+        if cell.completions.exists():
+            evaluation.check_whole(cell.completions, recipe, len(rows), sampling.samples)
     if all(cell.completions.exists() for cell in cells):
         return
     subject = cells[0].subject
@@ -429,7 +424,6 @@ def report(
 ) -> None:
     """The table, the comparisons, results.json, the flipped problems and the chart."""
     from rlvr_recipes import chart, evaluation
-    from rlvr_recipes.runs import hardware, versions
 
     summaries = [evaluation.read_summary(cell.completions, recipe) for cell in cells]
     command.say(f"\n{scores.table([(cell.labels, s) for cell, s in zip(cells, summaries, strict=True)])}")
@@ -438,37 +432,46 @@ def report(
         for cell in cells:
             if len(cell.exemplars) == len(base.exemplars) and cell.subject is not base.subject:
                 comparisons.append(compare(recipe, rows, cell.labels, cell.completions, base.labels, base.completions))
-    results = {
-        "recipe": recipe.name,
-        **of,
-        "cells": [
-            {
-                "policy": cell.subject.label,
-                "train_shots": cell.subject.train_shots,
-                "shots": len(cell.exemplars),
-                "rows_trained_on": cell.subject.trained_on,
-                "completions": str(cell.completions.relative_to(output)),
-                "sampling": cell.identity["sampling"],
-                **scores.as_json(summary),
-            }
-            for cell, summary in zip(cells, summaries, strict=True)
-        ],
-        "comparisons": comparisons,
-        "git": git_state(Path(__file__).parent),
-        "versions": versions(),
-        "hardware": hardware(),
-    }
-    write_whole(output / "results.json", json.dumps(results, indent=2) + "\n")
+    stored = [
+        {
+            "policy": cell.subject.label,
+            "train_shots": cell.subject.training.shots,
+            "shots": len(cell.exemplars),
+            "rows_trained_on": cell.subject.trained_on,
+            "sampling": cell.identity["sampling"],
+            "completions": str(cell.completions.relative_to(output)),
+            **scores.as_json(summary),
+        }
+        for cell, summary in zip(cells, summaries, strict=True)
+    ]
+    write_results(output, recipe, of, stored, comparisons)
     if len({len(cell.exemplars) for cell in cells}) > 1:
         lines: dict[str, list[tuple[int, scores.Estimate]]] = {}
         for cell, summary in zip(cells, summaries, strict=True):
-            trained = "" if cell.subject.train_shots is None else f", trained with {cell.subject.train_shots} shots"
+            shots = cell.subject.training.shots
+            trained = "" if shots is None else f", trained with {shots} shots"
             line = lines.setdefault(cell.labels["policy"] + trained, [])
             line.append((len(cell.exemplars), summary.accuracy))
         chart.accuracy_by_shots(
             lines, f"{recipe.name}, {of['n']} {of['split']} problems", output / "accuracy_by_shots.svg"
         )
     command.say(f"\nwritten to {output}")
+
+
+def write_results(
+    output: Path, recipe: Recipe, of: Mapping[str, Any], cells: list[dict[str, Any]], comparisons: list[dict[str, Any]]
+) -> None:
+    """results.json, whose keys docs/evaluation.md explains."""
+    results = {
+        "recipe": recipe.name,
+        **of,
+        "cells": cells,
+        "comparisons": comparisons,
+        "git": git_state(Path(__file__).parent),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+    write_whole(output / "results.json", json.dumps(results, indent=2) + "\n")
 
 
 def compare(
@@ -519,39 +522,36 @@ def score_file(recipe: Recipe, own: argparse.Namespace, flags: Sequence[str]) ->
     scored = [scores.score_elsewhere(recipe, rows, records, file) for records, file in zip(given, files, strict=True)]
     if own.compare:
         scores.compare(scored[0][1], scored[1][1], recipe)  # they can be paired, or this says why not
+        for number, (one, other) in enumerate(zip(scored[0][0], scored[1][0], strict=False), 1):
+            if one != other:
+                cure = "say the row of every completion, or put both files in one order"
+                raise UserError(f"line {number} of {files[0]} and of {files[1]} answer different problems; {cure}")
     rows = rows or scored[0][0]
     digest = _digest([sha256(recipe.path), *map(sha256, files), split, own.n, fingerprint(rows)])
     output = own.output or Path("runs") / "eval" / f"{recipe.name}-{digest[:8]}"
     check_output(output, digest)
     made, summaries = [], []
     for number, (file, (_, records)) in enumerate(zip(files, scored, strict=True)):
-        folder = output / (file.stem if number == 0 or file.stem != files[0].stem else f"{file.stem}.2")
+        folder = output / (file.stem[:100] if number == 0 or file.stem[:100] != files[0].stem[:100] else "compared")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--output {output} cannot be made: {error.strerror}") from error
         write_whole(folder / "cell.json", json.dumps({"policy": str(file), "identity": digest}) + "\n")
         made.append(folder / "completions.jsonl")
-        write_whole(
-            made[-1], "".join(json.dumps(record) + "\n" for record in records)
-        )  # ASCII: texts may hold anything
+        write_whole(made[-1], scores.lines_of(records))
         summaries.append(scores.summarize(records, recipe, None))
     labels = [{"policy": str(file)} for file in files]
     print(scores.table(list(zip(labels, summaries, strict=True))))
     comparisons = [compare(recipe, rows, labels[0], made[0], labels[1], made[1])] if own.compare else []
-    results = {
-        "digest": digest,
-        "recipe": recipe.name,
-        "split": split,
-        "cells": [
-            {**label, "completions": str(file.relative_to(output)), **scores.as_json(summary)}
-            for label, file, summary in zip(labels, made, summaries, strict=True)
-        ],
-        "comparisons": comparisons,
-        "git": git_state(Path(__file__).parent),
-        "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-    write_whole(output / "results.json", json.dumps(results, indent=2) + "\n")
+    unknown = dict.fromkeys(("train_shots", "shots", "rows_trained_on", "sampling"))
+    cells = [
+        {**label, **unknown, "completions": str(file.relative_to(output)), **scores.as_json(summary)}
+        for label, file, summary in zip(labels, made, summaries, strict=True)
+    ]
+    first = summaries[0]
+    of = {"digest": digest, "split": split if numbered[0] else None, "n": first.n, "samples": first.samples}
+    write_results(output, recipe, of, cells, comparisons)
     print(f"\nwritten to {output}")
     return 0
 

@@ -6,7 +6,6 @@ which rows share a batch, and with which random numbers, depends on nothing but 
 
 import gc
 import hashlib
-import json
 import math
 import random
 import time
@@ -27,7 +26,7 @@ from rlvr_recipes.prefix import SHORTEST, SharedPrefix, common_prefix, obstacle
 from rlvr_recipes.progress import Line, duration
 from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError
 from rlvr_recipes.runs import write_whole
-from rlvr_recipes.scores import Summary, first_reward, read_records, score, summarize
+from rlvr_recipes.scores import Summary, first_reward, lines_of, parsed, read_records, score, summarize
 from rlvr_recipes.statistics import wilson
 
 LARGEST_BATCH = 256  # completions generated at once where nobody says
@@ -173,7 +172,7 @@ class Parts:
         found = []
         for path in sorted(self.output.parent.glob(self._of("*").name)):
             text = path.read_text(encoding="utf-8", errors="replace")
-            found += [json.loads(line) for line in text.split("\n")[:-1]]
+            found += parsed(text[: text.rfind("\n") + 1], path) if "\n" in text else []
         return found
 
     def repair(self) -> None:
@@ -184,7 +183,7 @@ class Parts:
 
     def append(self, lines: Sequence[dict[str, Any]]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+            file.write(lines_of(lines))
 
     def merge(self) -> None:
         """Makes the final file of all parts, in the order of the rows, and one with the seconds; drops the parts."""
@@ -193,7 +192,7 @@ class Parts:
         seconds = [{name: line[name] for name in ("row", "sample", "seconds")} for line in ordered]
         ours = [{name: value for name, value in line.items() if name != "seconds"} for line in ordered]
         for path, lines in ((self.seconds_path, seconds), (self.output, ours)):
-            write_whole(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+            write_whole(path, lines_of(lines))
         for path in self.output.parent.glob(self._of("*").name):
             path.unlink()
 
@@ -290,19 +289,29 @@ def evaluate(
         if process.is_main_process:
             Parts(output, 0).merge()
         process.wait_for_everyone()
-    found = read_records(output)
-    if len(found) != len(rows) * sampling.samples:
-        raise UserError(
-            f"{output} has {len(found)} lines, not {len(rows) * sampling.samples}; remove it to make it anew"
-        )
+    check_whole(output, recipe, len(rows), sampling.samples)
     return read_summary(output, recipe)
 
 
+def check_whole(output: Path, recipe: Recipe, rows: int, samples: int) -> None:
+    """Refuses a file that is not what `Parts.merge` made: a line for every sample of every row."""
+    cure = "remove it to make it anew"
+    found = read_records(output)
+    needed = {"row", "sample", "completion", "tokens", "cut_off", *(reward.__name__ for reward in recipe.rewards)}
+    for number, record in enumerate(found, 1):
+        if missing := sorted(needed - record.keys()):
+            raise UserError(f"{output}, line {number} is damaged: it has no {missing[0]}; {cure}")
+    if [(r["row"], r["sample"]) for r in found] != [(row, sample) for row in range(rows) for sample in range(samples)]:
+        raise UserError(f"{output} is damaged: {len(found)} lines for {rows} rows, {samples} of each; {cure}")
+
+
 def read_summary(output: Path, recipe: Recipe) -> Summary:
-    """The figures of a finished evaluation."""
+    """The figures of a finished evaluation; without seconds where their file is lost."""
     timed = Parts(output, 0).seconds_path
-    seconds = sum(line["seconds"] for line in read_records(timed)) if timed.exists() else None
-    return summarize(read_records(output), recipe, seconds)
+    records = read_records(output)
+    timings = read_records(timed) if timed.exists() else []
+    whole = len(timings) == len(records) and all(isinstance(line.get("seconds"), float) for line in timings)
+    return summarize(records, recipe, sum(line["seconds"] for line in timings) if whole else None)
 
 
 def _complete_all(

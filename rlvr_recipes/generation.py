@@ -21,7 +21,7 @@ def tokenize(
     """Token ids of each prompt, as GRPOTrainer makes them: text as it is, messages through the chat template.
 
     Raises:
-        UserError: messages for a tokenizer without a chat template.
+        UserError: messages for a tokenizer without a chat template, or for one that fails on them.
     """
     if isinstance(prompts[0], str):
         return tokenizer(text=list(prompts))["input_ids"]
@@ -30,9 +30,12 @@ def tokenize(
             "the recipe's prompts are chat messages, but the model's tokenizer has no chat template; "
             "take an instruct model, or write the prompt as text (prompts.plain)"
         )
-    return tokenizer.apply_chat_template(
-        list(prompts), add_generation_prompt=True, tokenize=True, return_dict=True, **(chat_template_kwargs or {})
-    )["input_ids"]
+    try:
+        return tokenizer.apply_chat_template(
+            list(prompts), add_generation_prompt=True, tokenize=True, return_dict=True, **(chat_template_kwargs or {})
+        )["input_ids"]
+    except Exception as error:  # the template is a program of the model's authors
+        raise UserError(f"the model's chat template cannot take the recipe's messages: {error}") from error
 
 
 class StopRule:

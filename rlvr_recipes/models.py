@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
 from trl import get_quantization_config
 
@@ -43,16 +43,9 @@ def refused(what: str) -> Iterator[None]:
     """Turns what a library says of a setting or a file that it was given into a `UserError`."""
     try:
         yield
-    except (
-        ValueError,
-        TypeError,
-        ImportError,
-        OSError,
-        RuntimeError,
-        AttributeError,
-        KeyError,
-        SafetensorError,
-    ) as error:
+    except UserError:
+        raise
+    except Exception as error:  # tokenizers raises bare Exceptions
         raise UserError(f"{what}: {type(error).__name__}: {' '.join(str(error).split())[:500]}") from error
 
 
@@ -72,17 +65,27 @@ def load_tokenizer(config: Config) -> tuple[PretrainedConfig, Tokenizer]:
         "revision": args.model_revision,
         "trust_remote_code": config.grpo.trust_remote_code,
     }
-    try:
+    cure = "" if Path(place).is_dir() else " (without a network, name a folder)"
+    with refused(f"model {config.model_name} could not be loaded{cure}"):
         model_config = AutoConfig.from_pretrained(place, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", truncation_side="left", **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"model {config.model_name} could not be loaded: {reason} Without a network, name a folder"
-        ) from error
+    check_weights(place)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model_config, tokenizer
+
+
+def check_weights(place: str) -> None:
+    """Refuses a folder without weights, or with a safetensors file that was cut short; a hub id is left for later."""
+    folder = Path(place)
+    if not folder.is_dir():
+        return
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights and not any(folder.glob("*.bin")):
+        raise UserError(f"{folder} holds no model: there are no weights (*.safetensors)")
+    for file in weights:
+        with refused(f"{file} is damaged"), safe_open(file, "pt"):
+            pass
 
 
 def load_policy(config: Config, tokenizer: Tokenizer) -> Policy:
@@ -137,10 +140,8 @@ def base_of(adapter: Path) -> str:
     Raises:
         UserError: the folder does not say.
     """
-    try:
+    with refused(f"the adapter in {adapter} does not name its model"):
         name = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"the adapter in {adapter} does not name its model: {error}") from error
     if not isinstance(name, str) or not name:
         raise UserError(f"the adapter in {adapter} does not name its model")
     return name
@@ -186,7 +187,7 @@ def fingerprint(name: str) -> str:
 
 def check_lengths(prompt_ids: Sequence[list[int]], max_completion_length: int, config: PretrainedConfig) -> None:
     """No prompt is ever cut, so one that leaves no room for its completion is a `UserError`, with what would fit."""
-    context = config.get_text_config().to_dict().get("max_position_embeddings")
+    context = getattr(config.get_text_config(), "max_position_embeddings", None)  # also GPT-2's n_positions
     longest = max(map(len, prompt_ids))
     if context is None or longest + max_completion_length <= context:
         return

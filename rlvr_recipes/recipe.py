@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import recipes
+import rewards
 
 Row: TypeAlias = dict[str, Any]
 Exemplar: TypeAlias = tuple[str, str]  # question, solution
@@ -94,8 +95,10 @@ def pay(
         there = ", ".join(columns) or "none"
         raise UserError(f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; there is {there}")
     paid = reward(**given)
-    if not isinstance(paid, Sequence) or not all(value is None or isinstance(value, int | float) for value in paid):
-        raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give a list of numbers")
+    if not isinstance(paid, Sequence) or not all(
+        value is None or (isinstance(value, int | float) and math.isfinite(value)) for value in paid
+    ):
+        raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give a list of finite numbers")
     if len(paid) != len(completions):
         raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {len(completions)} completions")
     return paid
@@ -155,6 +158,7 @@ class Recipe:
     cases: Sequence[Case] = ()
     name: str = ""
     path: Path = Path()
+    helpers: tuple[Path, ...] = ()  # modules of the user's that the recipe file imports
 
     def __post_init__(self) -> None:
         if not isinstance(self.rewards, Mapping) or not self.rewards:
@@ -212,9 +216,23 @@ class Recipe:
         with users_code(self.path):
             prompts = [self.prompt(row, exemplars) for row in rows]
         for number, prompt in enumerate(prompts, 1):
+            place = f"recipe {self.name}: the prompt of row {number}"
             if not isinstance(prompt, str | list) or not prompt:
-                raise UserError(f"recipe {self.name}: the prompt of row {number} is {prompt!r}, not a text or messages")
+                raise UserError(f"{place} is {prompt!r:.100}, not a text or messages")
+            if isinstance(prompt, str) != isinstance(prompts[0], str):
+                raise UserError(f"{place} is a {type(prompt).__name__}, the first is a {type(prompts[0]).__name__}")
+            for message in prompt if isinstance(prompt, list) else ():
+                if not isinstance(message, dict) or not {"role", "content"} <= message.keys():
+                    raise UserError(f'{place} holds {message!r:.100}; a message is {{"role": ..., "content": ...}}')
         return prompts
+
+    def check_decides(self, paid: float | None) -> None:
+        """The first reward pays 1.0 for what is right and less for all else; more is a `UserError`."""
+        if paid is not None and paid > 1.0:
+            raise UserError(
+                f"{next(iter(self.rewards)).__name__} pays {paid:g}; the first reward decides accuracy, so it pays 1.0 "
+                "for a right answer and less for all else; what it counts for in training is its weight in rewards"
+            )
 
     def check_cases(self) -> None:
         """Scores every case; a `UserError` names the first whose pay is not the expected one."""
@@ -229,6 +247,8 @@ class Recipe:
                 try:
                     with users_code(self.path):
                         (paid,) = pay(rewards[name], [case.completion], columns)
+                    if name == next(iter(rewards)):
+                        self.check_decides(paid)
                 except UserError as error:
                     raise UserError(f"{place}: {error}") from error
                 if paid != case.fields[name]:
@@ -286,6 +306,15 @@ def find_recipe(name_or_path: str) -> Path:
     raise UserError(f"there is no recipe {name_or_path}{near} (known: {', '.join(known)}; a path ends in .py)")
 
 
+def _users_modules(names: Iterable[str]) -> tuple[Path, ...]:
+    """The files of those modules that are neither installed nor this project's."""
+    files = {getattr(sys.modules[name], "__file__", None) for name in names}
+    paths = {Path(file).resolve() for file in files if file}
+    others = [Path(place).resolve() for place in (sys.prefix, sys.base_prefix)]
+    others += [Path(__file__).resolve().parent, Path(rewards.__file__).resolve().parent]
+    return tuple(sorted(path for path in paths if not any(path.is_relative_to(place) for place in others)))
+
+
 def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
     """The `RECIPE` of a recipe file, given by name or path; the file name is the recipe's name unless `name` is.
 
@@ -302,6 +331,7 @@ def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
     sys.modules[module_name] = module  # so that a reward defined in the recipe pickles
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))  # a recipe may have helper modules beside it
+    known = set(sys.modules)
     try:
         with users_code(path):
             spec.loader.exec_module(module)
@@ -319,4 +349,5 @@ def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
         raise UserError(f"{path} has no RECIPE = Recipe(...) at its end")
     object.__setattr__(recipe, "name", name)
     object.__setattr__(recipe, "path", path)
+    object.__setattr__(recipe, "helpers", _users_modules(set(sys.modules) - known))
     return recipe

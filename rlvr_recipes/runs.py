@@ -5,7 +5,7 @@ metrics.jsonl                             one line per training step
 completions/step_00001.parquet            every completion of a step with its rewards and what was extracted
 evaluation/before.jsonl after.jsonl       greedy completions on held-out rows; the figures are in results.json
 checkpoints/checkpoint-50/                to go on from; `complete.json` is written last
-adapter/                                  what was learned
+adapter/                                  what was learned; training.json in it says from which rows
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,55 @@ def git_state(folder: Path) -> dict[str, Any]:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine, as far as it matters for a figure."""
+    """The machine, as far as it matters for a figure; torch is asked only where it is loaded."""
+    found = {"machine": platform.machine(), "cores": os.cpu_count()}
+    if "torch" not in sys.modules:
+        return found
     import torch
 
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return {"machine": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "gpus": gpus}
+    return {**found, "threads": torch.get_num_threads(), "gpus": gpus}
 
 
 def versions() -> dict[str, str]:
     """Python and the packages that decide what a run does."""
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a policy was trained on: `training.json` beside its weights, so that a copy of them knows it too."""
+
+    shots: int | None = None
+    rows: frozenset[str] = frozenset()  # the first 16 digits of each row's fingerprint
+
+    @classmethod
+    def of(cls, folder: Path | None) -> "Training":
+        """What a folder with weights says; nothing where they are not ours.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        file = None if folder is None else folder / "training.json"
+        if file is None or not file.is_file():
+            return cls()
+        try:
+            stored = json.loads(file.read_text(encoding="utf-8"))
+            return cls(int(stored["shots"]), frozenset(map(str, stored["rows"])))
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{file} is damaged, which says what rows the policy was trained on: {error!r}") from error
+
+    def write(self, folder: Path, recipe: Recipe) -> None:
+        stored = {"recipe": recipe.name, "shots": self.shots, "rows": sorted(self.rows)}
+        write_whole(folder / "training.json", json.dumps(stored) + "\n")
+
+    def seen(self, rows: Sequence[Row]) -> list[int]:
+        """The numbers of those rows that it was trained on."""
+        return [number for number, row in enumerate(rows) if fingerprint([row])[:16] in self.rows]
+
+    @classmethod
+    def on(cls, rows: Sequence[Row], shots: int) -> "Training":
+        return cls(shots, frozenset(fingerprint([row])[:16] for row in rows))
 
 
 class RunFolder:
@@ -163,7 +203,11 @@ class RunFolder:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return self._read("manifest.json")
+        found = self._read("manifest.json")
+        for name, kind in (("recipe", str), ("recipe_path", str), ("hardware", dict), ("data", dict)):
+            if not isinstance(found.get(name), kind):
+                raise UserError(f"{self.path / 'manifest.json'} is damaged: it has no {name}")
+        return found
 
     @property
     def values(self) -> dict[str, Any]:
@@ -173,7 +217,7 @@ class RunFolder:
     def values_here(self) -> dict[str, Any]:
         """The configuration without its precision where this machine has no GPU as the run had, or has one."""
         here, values = bool(hardware()["gpus"]), self.values
-        if here == bool(self.manifest["hardware"]["gpus"]):
+        if here == bool(self.manifest["hardware"].get("gpus")):
             return values
         return {name: value for name, value in values.items() if name not in ("dtype", "bf16", "fp16", "use_cpu")}
 
@@ -201,7 +245,8 @@ class RunFolder:
     def check_data(self, data: Mapping[str, Sequence[Row]]) -> None:
         """Refuses to go on with other data than the run began with."""
         for split, rows in data.items():
-            if self.manifest["data"][split]["sha256"] != fingerprint(rows):
+            known = self.manifest["data"].get(split)
+            if not isinstance(known, dict) or known.get("sha256") != fingerprint(rows):
                 raise UserError(
                     f"the {split} rows are not those that {self.path} began with; a run goes on with its own"
                 )

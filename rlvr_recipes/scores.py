@@ -5,7 +5,7 @@ Nothing here needs a model, so completions that were made elsewhere are scored a
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -70,6 +70,7 @@ def score(recipe: Recipe, row: Row, prompt: Prompt, ids: list[int], text: str) -
     for reward in recipe.rewards:
         with users_code(recipe.path):
             paid[reward.__name__] = pay(reward, [completion], columns, [prompt], [ids], tell)[0]
+    recipe.check_decides(paid[first_reward(recipe)])
     return {**told, **paid}
 
 
@@ -353,6 +354,12 @@ def read(stored: Mapping[str, Any]) -> Summary:
     return Summary(**{**kept, "form": tuple(stored["form"])})
 
 
+def lines_of(records: Iterable[Record]) -> str:
+    """Records as lines of JSON; what JSON or UTF-8 cannot hold, a reward may log anything, becomes text that it can."""
+    text = "".join(json.dumps(record, ensure_ascii=False, default=str, skipkeys=True) + "\n" for record in records)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def read_records(path: Path) -> list[Record]:
     """The lines of a JSONL file.
 
@@ -363,15 +370,20 @@ def read_records(path: Path) -> list[Record]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
-    found = []
     if not text.strip():
         raise UserError(f"{path} is empty")
+    return parsed(text, path)
+
+
+def parsed(text: str, path: Path) -> list[Record]:
+    """Lines of JSON, each an object; anything else is a `UserError` that names file and line."""
+    found = []
     # Not splitlines(): a completion may hold line breaks that JSON does not escape.
     for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
         try:
             record = json.loads(line)
         except ValueError as error:
-            raise UserError(f"{path}, line {number} is no JSON: {error}") from error
+            raise UserError(f"{path}, line {number} is no JSON ({error}): {line!r:.60}") from error
         if not isinstance(record, dict):
             raise UserError(f"{path}, line {number} is {line:.60}; it must be an object, one per completion")
         found.append(record)

@@ -14,8 +14,8 @@ RESAMPLES = 4000
 SEED = 0
 
 
-def wilson(successes: float, n: int) -> Interval:
-    """Interval of a share of n independent trials (Wilson 1927).
+def wilson(successes: float, n: float) -> Interval:
+    """Interval of a share of n independent trials (Wilson 1927), of which there may be a fraction.
 
     >>> [round(bound, 3) for bound in wilson(41, 100)]
     [0.319, 0.508]
@@ -69,10 +69,12 @@ def majority(answers: Sequence[Hashable], right: Sequence[bool], same: Callable[
 
 
 def bootstrap(values: Sequence[float], seed: int = SEED, share: bool = True) -> Interval:
-    """Interval of the mean of one value per problem, by resampling problems (percentiles; Efron 1979).
+    """Interval of the mean of one value per problem, by resampling problems (Efron 1979).
 
-    The values are shares, or differences of two (`share` False). Where all shares are 0 or 1, or equal, Wilson's
-    interval is taken: resampling equal values gives no width.
+    The values are shares, or differences of two (`share` False), for which the percentiles of the resampled means are
+    taken. For shares these are too narrow where success is rare; so the spread of the resampled means says how many
+    independent trials the mean is worth, and Wilson's interval is that of so many (Korn and Graubard 1998). Where all
+    shares are 0 or 1, or equal, it is Wilson's itself: resampling equal values gives no width.
     """
     if share and (all(value in (0.0, 1.0) for value in values) or len(set(values)) == 1):
         return wilson(sum(values), len(values))
@@ -84,13 +86,15 @@ def bootstrap(values: Sequence[float], seed: int = SEED, share: bool = True) -> 
     means = numpy.concatenate(
         [given[rng.integers(0, len(given), (100, len(given)))].mean(1) for _ in range(RESAMPLES // 100)]
     )
-    # Percentiles alone are too narrow for few problems (Hesterberg 2015): a resample varies by (n - 1) / n of what a
-    # sample does, and the normal quantile stands where Student's belongs.
-    n = len(given)
-    student = Z + (Z**3 + Z) / (4 * max(n - 1, 1))
-    mean, widen = given.mean(), math.sqrt(n / max(n - 1, 1)) * student / Z
+    # For few problems (Hesterberg 2015): a resample varies by (n - 1) / n of what a sample does, and the normal
+    # quantile stands where Student's belongs.
+    n, mean = len(given), float(given.mean())
+    widen = math.sqrt(n / max(n - 1, 1)) * (1 + (Z * Z + 1) / (4 * max(n - 1, 1)))
+    if share:
+        worth = mean * (1 - mean) / (float(means.std()) * widen) ** 2
+        return wilson(mean * worth, worth)
     low, high = mean + (numpy.quantile(means, (0.025, 0.975)) - mean) * widen
-    return max(0.0 if share else -1.0, float(low)), min(1.0, float(high))
+    return max(-1.0, float(low)), min(1.0, float(high))
 
 
 def mcnemar(wins: int, losses: int) -> float:

@@ -127,6 +127,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
 
     from rlvr_recipes import evaluation, models, scores
     from rlvr_recipes.refusals import check_train_rows
+    from rlvr_recipes.runs import Training
     from rlvr_recipes.trainer import StopSignals
 
     exemplars = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
@@ -179,6 +180,8 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
             if process.is_main_process:
                 folder.write_results(results)
         trainer.save_model(str(folder.adapter))
+        if process.is_main_process:
+            Training.on(data["train"], len(exemplars)).write(folder.adapter, recipe)
         evaluate("after")
     except KeyboardInterrupt:
         say(f"stopped at once. {go_on(folder)}")

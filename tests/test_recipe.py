@@ -246,7 +246,7 @@ def test_a_reward_that_gives_no_numbers_is_refused(gives: Any) -> None:
     def odd(completions: list[str], **kwargs: Any) -> Any:
         return gives
 
-    with pytest.raises(UserError, match="reward odd gave .*; it must give a list of numbers"):
+    with pytest.raises(UserError, match="reward odd gave .*; it must give a list of finite numbers"):
         made(rewards={odd: 1.0}).check_rows([{"a": 1}], "train")
 
 

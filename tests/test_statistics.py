@@ -54,15 +54,19 @@ def test_wilson_covers(n: int, share: float) -> None:
     assert 0.93 <= covered(lambda: wilson(sum(rng.random() < share for _ in range(n)), n), share, 3000) <= 0.97
 
 
-@pytest.mark.parametrize(("n", "samples"), [(60, 4), (200, 8)])
-def test_the_bootstrap_over_problems_covers_where_samples_agree_among_themselves(n: int, samples: int) -> None:
+@pytest.mark.parametrize(
+    ("n", "samples", "right", "wrong"), [(60, 4, 0.6, 0.9), (200, 8, 0.6, 0.9), (100, 8, 0.1, 1.0), (100, 8, 2.0, 0.2)]
+)
+def test_the_bootstrap_over_problems_covers_where_samples_agree_among_themselves(
+    n: int, samples: int, right: float, wrong: float
+) -> None:
     rng = numpy.random.default_rng(2)
 
     def once() -> tuple[float, float]:
-        difficulty = rng.beta(0.6, 0.9, n)  # problems differ: samples of one are no independent trials
+        difficulty = rng.beta(right, wrong, n)  # problems differ: samples of one are no independent trials
         return bootstrap(list(rng.binomial(samples, difficulty) / samples))
 
-    assert 0.93 <= covered(once, 0.4, 800) <= 0.97
+    assert 0.93 <= covered(once, right / (right + wrong), 800) <= 0.97
 
 
 def test_treating_samples_as_problems_would_not_cover() -> None:
