@@ -26,7 +26,7 @@ from rlvr_recipes.prefix import SHORTEST, SharedPrefix, common_prefix, obstacle
 from rlvr_recipes.progress import Line, duration
 from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError
 from rlvr_recipes.runs import write_whole
-from rlvr_recipes.scores import Summary, first_reward, lines_of, parsed, read_records, score, summarize
+from rlvr_recipes.scores import Record, Summary, first_reward, lines_of, parsed, read_records, score, summarize
 from rlvr_recipes.statistics import wilson
 
 LARGEST_BATCH = 256  # completions generated at once where nobody says
@@ -283,11 +283,15 @@ def evaluate(
     """
     process = PartialState()
     if not output.exists():
-        _complete_all(model, tokenizer, recipe, rows, exemplars, config, Parts(output, process.process_index),
-                      title, sampling, backend)  # fmt: skip
+        problems, parts = _Problems(tokenizer, recipe, rows, exemplars, config), Parts(output, process.process_index)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        parts.repair()
+        process.wait_for_everyone()
+        completer = backend(model, tokenizer, problems.ids, problems.stop, config.max_completion_length, sampling)
+        _complete(problems, completer, parts, title, sampling, config.run.eval_batch_size)
         process.wait_for_everyone()
         if process.is_main_process:
-            Parts(output, 0).merge()
+            parts.merge()
         process.wait_for_everyone()
     check_whole(output, recipe, len(rows), sampling.samples)
     return read_summary(output, recipe)
@@ -314,66 +318,65 @@ def read_summary(output: Path, recipe: Recipe) -> Summary:
     return summarize(records, recipe, sum(line["seconds"] for line in timings) if whole else None)
 
 
-def _complete_all(
-    model: Policy,
-    tokenizer: Tokenizer,
-    recipe: Recipe,
-    rows: Sequence[Row],
-    exemplars: Sequence[Exemplar],
-    config: Config,
-    parts: Parts,
-    title: str,
-    sampling: Sampling,
-    backend: Callable[..., Backend],
+class _Problems:
+    """Rows as prompts, and what a completion of one earns."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, recipe: Recipe, rows: Sequence[Row], exemplars: Sequence[Exemplar], config: Config
+    ) -> None:
+        self.recipe, self.rows = recipe, rows
+        self.prompts = recipe.prompts_of(rows, exemplars)
+        self.ids = tokenize(tokenizer, self.prompts, config.chat_template_kwargs)
+        self.stop = StopRule(tokenizer, recipe.stop)
+
+    def record(self, place: Place, ids: list[int], cut_off: bool, seconds: float) -> Record:
+        """The line of a completion."""
+        row, sample = place
+        text = self.stop.text(ids)
+        return {
+            "row": row,
+            "sample": sample,
+            "prompt_sha256": hashlib.sha256(repr(self.ids[row]).encode()).hexdigest()[:16],
+            "completion": text,
+            "tokens": len(ids),
+            "cut_off": cut_off,
+            **score(self.recipe, self.rows[row], self.prompts[row], ids, text),
+            "seconds": seconds,
+        }
+
+
+def _complete(
+    problems: _Problems, backend: Backend, parts: Parts, title: str, sampling: Sampling, batch_size: int | None
 ) -> None:
     """This process's share of the completions, into its part."""
     process = PartialState()
-    prompts = recipe.prompts_of(rows, exemplars)
-    prompt_ids = tokenize(tokenizer, prompts, config.chat_template_kwargs)
-    stop = StopRule(tokenizer, recipe.stop)
-    parts.output.parent.mkdir(parents=True, exist_ok=True)
-    parts.repair()
-    process.wait_for_everyone()
-    completer = backend(model, tokenizer, prompt_ids, stop, config.max_completion_length, sampling)
     if process.is_main_process and not any("batch_size" in line for line in parts.read()):
-        parts.append([{"batch_size": config.run.eval_batch_size or completer.batch_size(prompt_ids)}])
+        parts.append([{"batch_size": batch_size or backend.batch_size(problems.ids)}])
     process.wait_for_everyone()
     lines = parts.read()
     process.wait_for_everyone()  # nobody writes before everybody has read
-    batch_size = next(line["batch_size"] for line in lines if "batch_size" in line)
+    size: int = next(line["batch_size"] for line in lines if "batch_size" in line)
     done = {(line["row"], line["sample"]): line for line in lines if "row" in line}
-    run = _Run(completer, prompt_ids, parts, sampling.seed)
+    run = _Run(backend, problems.ids, parts, sampling.seed)
     run.limits = {line["batch"]: line["limit"] for line in lines if line.get("rank") == parts.rank}
-    batches = list(enumerate(plan(prompt_ids, sampling.samples, batch_size)))[
-        process.process_index :: process.num_processes
-    ]
+    batches = list(enumerate(plan(problems.ids, sampling.samples, size)))
+    batches = batches[process.process_index :: process.num_processes]
     todo = sum(len(places) for _, places in batches)
     mine = [done[place] for _, places in batches for place in places if place in done]
-    first = first_reward(recipe)
+    first = first_reward(problems.recipe)
     right, known = sum(line[first] == 1.0 for line in mine), len(mine)
     line, began, before = Line(), time.monotonic(), known
     for number, places in batches:
         if all(place in done for place in places):
             continue
         started = time.monotonic()
-        made = run.batch(number, places, batch_size)
+        made = run.batch(number, places, size)
         seconds = (time.monotonic() - started) / len(places)
-        records = []
-        for (row, sample), (ids, cut_off) in zip(places, made, strict=True):
-            if (row, sample) not in done:
-                text = stop.text(ids)
-                records.append(
-                    {
-                        "row": row,
-                        "sample": sample,
-                        "prompt_sha256": hashlib.sha256(repr(prompt_ids[row]).encode()).hexdigest()[:16],
-                        "completion": text,
-                        "tokens": len(ids),
-                        "cut_off": cut_off,
-                        **score(recipe, rows[row], prompts[row], ids, text),
-                        "seconds": seconds,
-                    }
-                )
+        records = [
+            problems.record(place, ids, cut_off, seconds)
+            for place, (ids, cut_off) in zip(places, made, strict=True)
+            if place not in done
+        ]
         parts.append(records)
         right += sum(record[first] == 1.0 for record in records)
         known += len(records)

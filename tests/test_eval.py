@@ -120,19 +120,22 @@ def test_an_evaluation_killed_at_random_moments_ends_with_the_same_files(tmp_pat
     words = [sys.executable, "-m", "rlvr_recipes.eval", "arithmetic", "--n", "384", "--samples", "2", "--shots", "2,4"]
     words += ["--eval_batch_size", "16"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    began = time.monotonic()
     subprocess.run([*words, "--output", str(whole)], check=True, capture_output=True)
-    took = time.monotonic() - began
     rng, kills = random.Random(5), 0
+
+    def written() -> int:
+        return sum(len(path.read_bytes().split(b"\n")) for path in cut.rglob("completions*.jsonl"))
+
     for number in [*[signal.SIGKILL] * 8, signal.SIGTERM, signal.SIGINT]:
         process = subprocess.Popen([*words, "--output", str(cut)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(rng.uniform(0.3, 0.9) * took)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
-            process.wait()
-            kills += 1
-    assert kills >= 1
+        enough = written() + rng.randint(1, 150)  # of 1536 lines
+        while process.poll() is None and written() < enough:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.3))
+        kills += process.poll() is None
+        process.send_signal(number)
+        process.wait()
+    assert kills >= 8
     subprocess.run([*words, "--output", str(cut)], check=True, capture_output=True)
     names = {str(f.relative_to(whole)) for f in whole.rglob("*") if f.is_file()}
     assert names == {str(f.relative_to(cut)) for f in cut.rglob("*") if f.is_file()}
