@@ -14,7 +14,7 @@ from rewards.context import TAGS, Nothing, closed, listed, one_of
 from rewards.evaluator import Evaluator, Undefined, rational, symbols_of
 from rewards.grammar import NotRead, parse, tidy, tokens_of, unwrap
 from rewards.numerals import in_words, read_plain
-from rewards.units import read_unit
+from rewards.units import is_measure, read_unit
 
 LONGEST_TAIL = 400  # characters after the answer
 
@@ -80,7 +80,8 @@ _RETRACTION = re.compile(  # whatever it is about
     # it may be
     unless whether maybe perhaps possib* probabl(?:e|y) guess(?!-and) guessed guesses guessing unsure uncertain* doubt*
     (?:my|your)_turn
-    hesitat* unknown unverified depend* vary varies might likely ought should_(?:be|have) could_(?:be|also) may_be
+    hesitat* unknown unverified depend* vary varies might likely ought should_have (?<!as_it_)(?<!as_they_)should_be
+    not_(?:our|the)_case could_(?:be|also) may_be
     no_idea fails? contradict* untenable suffice hardly barely could_well erratum
     must_be_discarded no_solution(?:_remains|_exists)
     not_(?:\w+_)?(?:confident|convinced)
@@ -154,6 +155,9 @@ _SECOND = re.compile(  # another value, offered
     rf"|\b(?:also|too|as\s+well)\b.{{0,20}}\b(?:works?|fits?|valid|correct|right|possible|answer|solution|be|is)\b"
     rf"|\b(?:works?|fits?|valid|correct|right|possible|answer|solution|is|are|be)\s+(?:also|too|as\s+well|another)\b"
     rf"|\b(?:would|could|should|may|might|must)\s+(?:also\s+)?be\W+(?:\w+\s+){{0,2}}?{_MONEY}"
+    r"|\bmore\s+(?:plausible|sensible|reasonable|likely|realistic|natural|accurate|precise|appropriate|convincing|"
+    r"fitting)\b"
+    rf"|\btotal\s+of\s+{_MONEY}\s+(?:makes|is|seems|looks|fits)\b|\bbetter\s+than\b"
     rf"|\b(?:but|however|though|actually|alternativ\w*|wanted|asked|sought|desired|looking\s+for)\b",
     re.IGNORECASE,
 )
@@ -179,7 +183,7 @@ _EXPLAINS = re.compile(
     r"other|more|less|fewer|under|over|between|next|last\s+year|ago|later|previous\w*|originally|mentioned|given|"
     r"would\s+give|"
     r"complement|modulus|radius|axis|slope|length|height|at\s+x|endpoint|both|included|extraneous|expand\w*|powers?|"
-    r"familiar|degrees?|radian\w*|plausible|reasonable|makes\s+sense|realistic|consistent|intuition|"
+    r"familiar|degrees?|radian\w*|intuition|"
     r"summary)\b|[✓✔✅]",
     re.IGNORECASE,
 )
@@ -214,6 +218,25 @@ _DISMISSED = re.compile(  # another value, as no solution
     r"(?![^.;]*\b(?:so|but|hence|therefore|thus)\b)",
     re.IGNORECASE,
 )
+_ALTERS = re.compile(  # what the answer is to become
+    r"\b(?:minus\s+sign|sign\s+(?:flipped|reversed|changed|in\s+front)|"
+    r"(?:sign|digits?|decimal\s+point)\s+(?:must|should|ha[sv]e?|needs?|gets?|belongs?|left|swapped|reversed)|"
+    r"read\s+backwards?|"
+    r"upside|logarithmic|(?:in|by\s+the)\s+(?:hundred|thousand|million|billion|dozen|ten)s?\b|"
+    r"(?:lower|upper)\s+(?:bound|limit|estimate)|"
+    r"by\s+(?:a\s+|pure\s+|sheer\s+)?(?:coin|luck|chance|lottery|dice|lot|guess)|pure\s+luck|my\s+coin)\b"
+    r"|\A\W*(?:to\s+the\s+power|(?:but\s+)?(?:flip|reverse|change|swap|move|shift|drop)\s+(?:the|its|a|one)\b)",
+    re.IGNORECASE,
+)
+_AS_PERCENT = re.compile(r"\bas\s+a\s+percent(?:age)?\b", re.IGNORECASE)
+_ONLY_IF = re.compile(
+    r"\W*(?:(?:only\s+)?if|only\s+(?:in|when|for)|unless|provided)\b(?:\s+[\w'’]+){1,9}\W*\Z", re.IGNORECASE
+)
+_IN_UNITS = re.compile(
+    r"\b(?:measured|amounts?|figures?|values?|numbers?|units?|weights?|lengths?|prices?|everything|all|scale)\b[^.\n]*?"
+    r"\b(?:in|is|are)\s+(?P<unit>[A-Za-z]+)(?=\W*(?:[.\n]|\Z))",
+    re.IGNORECASE,
+)
 _SAME_RESULT = re.compile(r"\bsame\s+(?:result|number|answer|value|total)\b", re.IGNORECASE)
 _MEASURED = re.compile(
     rf"({_A_NUMERAL})\s*(second|minute|hour|day|week|cent|dollar|cm|meter|metre|km|gram|kg)s?\b", re.IGNORECASE
@@ -227,7 +250,7 @@ _BECAUSE = re.compile(r"\W*(?:because|since)\b", re.IGNORECASE)
 _LIST = re.compile(rf"{_MONEY}(?:\s*(?:,|and|or|vs\.?|versus|&)\s*{_MONEY})+", re.IGNORECASE)
 _PICKS = re.compile(
     r"\b(?:read|vote|latter|former|candidates?|fallback|backup|choose|chose|pick|prefer|fits?|"
-    r"select\w*|settled?|correct|right(?![- ]hand)|answers|valid)\b",
+    r"select\w*|settled?|correct|right(?![- ]hand\s+side)|answers|valid)\b",
     re.IGNORECASE,
 )
 _PARTS = re.compile(rf"{_MONEY}[^,;.]*(?:\band\b|,)[^,;.]*{_MONEY}", re.IGNORECASE)
@@ -282,6 +305,16 @@ _PERCENT = re.compile(r"(?<=\d)\s*(?:\\?%|percent)")
 _MARKS = " \t\n.,;:!*$_`\\\"'”’✓✔✅■□∎"
 _WORD = re.compile(r"[A-Za-z]+")
 _WORD_OR_DIGIT = re.compile(r"\w")
+
+
+def unit_said(text: str, end: int) -> str | None:
+    """The unit that a remark after the answer gives all figures.
+
+    >>> unit_said("18\\nAll amounts are in cents.", 2)
+    'cents'
+    """
+    match = _IN_UNITS.search(text, end, end + LONGEST_TAIL)
+    return match["unit"].lower() if match is not None and is_measure(match["unit"].lower()) else None
 
 
 def corrected(text: str, start: int, end: int) -> bool:
@@ -409,6 +442,10 @@ def _check_sentence(sentence: str, answer: str, numerals: set[str], known: set[s
     if _says_the_same(plain, answer) or _converts(plain, answer, numerals):
         return
     plain = _COMMON_MISTAKE.sub("for instance", plain)
+    if match := _ALTERS.search(plain) or (None if "%" in answer else _AS_PERCENT.search(plain)):
+        raise Nothing(f"{match[0]!r} after the answer")
+    if match := _ONLY_IF.match(plain):
+        raise Nothing(f"{match[0].strip()!r} after the answer")
     elsewhere = simple and _numerals(plain) and not numerals & _numerals(plain)
     if elsewhere and (dismissed := _DISMISSED.search(plain)) and not _PICKS.search(plain.replace(dismissed[0], " ")):
         return
@@ -502,7 +539,7 @@ def _check_numbers(sentence: str, plain: str, answer: str, again: bool, others: 
             raise Nothing(f"another answer after it: {claim['value'].strip()}")
     if (again and not others) or (_SAME_RESULT.search(plain) and not _PICKS.search(plain)):
         return
-    because = _COMPOUND.search(answer) is not None and _BECAUSE.match(plain) is not None
+    because = _BECAUSE.match(plain) and _VARIABLE.search(answer) and "," not in answer  # of a formula: its roots
     for listed_ in () if because else _LIST.finditer(plain):
         if len({number in others for number in _numerals(listed_[0])}) == 2:
             raise Nothing(f"a list after the answer: {listed_[0]}")

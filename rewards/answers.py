@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from rewards.evaluator import Undefined, parts_of, rational, symbols_of, undone, written_out
+from rewards.evaluator import Undefined, begin_comparison, parts_of, rational, symbols_of, undone, written_out
 from rewards.expressions import MOST_JOBS, difference_is_constant, equivalent, jobs, ratio_is_constant
 from rewards.grammar import LONGEST, Node, NotRead
 from rewards.regions import Region, infinite, same_region
@@ -44,6 +44,7 @@ def equal(answer: str | int, gold: str | int, arithmetic: bool = False) -> bool:
 @lru_cache(maxsize=16384)
 def _equal(answer: str, gold: str, arithmetic: bool) -> bool:
     jobs.left = MOST_JOBS
+    begin_comparison()
     one, other = readings(answer), readings(gold)
     if not one or not other:
         return False
@@ -58,13 +59,18 @@ def left_undone(answer: str, gold: str) -> bool:
     >>> left_undone("2^{10}", "1024"), left_undone("1.024 * 10^3", "1024"), left_undone("2^{10}", "2^{10}")
     (True, False, False)
     """
-    theirs, ours = (_nodes_of(readings(text)) for text in (gold, answer))
-    return any(map(written_out, theirs)) and bool(ours) and not any(map(written_out, ours))
+    sides = [answer, *answer.split("=")]  # 1024 = 2^{10}
+    if all(map(_works, readings(gold))):
+        return False
+    return not any(not _works(value) for side in sides if equal(side, gold) for value in readings(side))
 
 
-def _nodes_of(values: Readings) -> list[Node]:
-    nodes = [value.node for value in values if isinstance(value, Scalar)]
-    return nodes + [node for value in values if isinstance(value, Named) for node in _nodes_of(value.value)]
+def _works(value: object) -> bool:
+    """Whether a value holds a number without letters that is to be worked out: 2^{10}\\pi, (5!, 3)."""
+    if isinstance(value, Node):
+        parts = () if symbols_of(value) else parts_of(value)
+        return any(not written_out(part) and rational(part) is not None for part in parts)
+    return isinstance(value, tuple) and any(map(_works, value))
 
 
 class _Agreement:

@@ -138,22 +138,31 @@ _DOUBT = re.compile(
     wrong incorrect false bogus fake mistak* naive* fails? failed failing nobody no_one none
     deny denies denied refus* disagree* reject* rule_out ruled_out eliminat* avoid* stop
     # it is something else
-    except instead other_than different_from far_from anything_but unlike either or
+    except instead other_than different_from far_from anything_but unlike
+    either(?!_(?:less|greater|more|smaller|larger|below|above)) or(?!_(?:less|greater|more|smaller|larger)_than)
     # it is so under a condition, in thought or by chance
     if unless whether until suppos* assum* imagin* pretend* hypothetical* wish
-    maybe perhaps (?<!st_)(?<!imum_)(?<!only_)(?<!all_)(?<!number_of_)possible
-    possibly probably probable likely might could would doubt* guess* random
+    maybe perhaps
+    (?<!(?:arg|all|eat|igh|low|few)est_)(?<!imum_)(?<!all_)(?<!number_of_)(?<!different_)(?<![ty]_one_)(?<!e_only_)possible
+    possibly probably probable likely might could would(?!_(?:need|take|cost|get|pay|earn|save|spend|have(?!_been)))
+    doubt* guess* random
+    presumabl* apparently supposedly hunch i_bet my_bet bet_on by_luck pure_luck
     # it is nearly so
-    approximately about(?=[\s$*:(]*\Z) roughly around almost nearly least most
+    approximately about(?=(?:_(?:equal_to|the_same(?:_as)?|as_(?:much|many)_as|the_value))?[\s$*:(]*\Z)
+    roughly around almost nearly most
+    least(?<!need_at_least)(?<!needs_at_least)(?<!take_at_least)(?<!takes_at_least)(?<!buy_at_least)
     # somebody says so
-    say says said saying claim* think thinks thought believ* asks?(?!_for_the\b) told rumou?r* allegedly
-    quote quotes quoted quoting quotation write(?!_(?:the|my|our)_(?:final_)?(?:result|answer))
-    writes written(?!_out) someone people student textbook
+    say says said saying claim* think thinks thought believ* told rumou?r* alleged* reported*
+    asks?(?<!question_asks)(?<!problem_asks)(?<!exercise_asks)
+    quote quotes quoted quoting quotation write(?<!i_write)(?<!we_write)(?<!will_write)(?<!ll_write)(?<!t_me_write)
+    writes written(?!_out|_as|_in) someone textbook
+    people(?=_(?:get|got|find|put|answer|choose)) student(?=_(?:got|gets|found|answered|computed|obtained))
     why what(?!_we_need)
     # it only looks so
     seem seems appear appears looks_like tempt* trap decoy joke
     # it was so
-    was used_to_be before originally initially previous* old earlier draft
+    (?:it|that|this|answer|result|value|solution|box)_was used_to_be before originally(?!_(?:had|have|cost))
+    initially(?!_(?:had|have|cost)) previous* old earlier draft
     # it shows how an answer looks
     example e\.g instance output template format placeholder dummy in_the_form put_(?:the|your|it)
     """)
@@ -187,7 +196,7 @@ _CONDITION = re.compile(
 )
 
 
-_ASIDE = re.compile(r"\((?:about|approx\w*\.?|roughly|≈)[^()]*\)")
+_ASIDE = re.compile(r"\((?:about|approx\w*\.?|roughly|≈)\s*\$?\d[^()]*\)")
 
 _LEADS_ON = re.compile(
     r"(?::|\b(?:with|is|are|gives?|gave|get|got|ends?|says?|said|equals?))\s*\**\s*\Z",
@@ -212,6 +221,8 @@ def check_before(text: str, start: int, said: bool) -> None:
         Nothing: it does not.
     """
     _check_markup(text, start)
+    if match := _ANNOUNCED.search(text, max(0, start - LONGEST_LEAD), start):
+        raise Nothing(f"{match[0]!r} before the answer")
     line = line_before(text, start)
     began = text.rfind("\n", 0, start) + 1
     lead = text[max(0, began - LONGEST_LEAD) : began].rstrip()
@@ -227,8 +238,58 @@ def check_before(text: str, start: int, said: bool) -> None:
         raise Nothing("the answer is reported, not given")
 
 
+_DENIED = re.compile(  # It is not, therefore, ...
+    r"(?:\b(?:not|never|hardly|anything but|cannot be|no longer)|n['’]t(?:\s+be)?)\s*"
+    r"(?:,[^,.]{0,60})?(?:,|\b(?:so|then|hence|therefore|thus)\b,?)\s*[\s$*\\(]*\Z",
+    re.IGNORECASE,
+)
+_LUCK = re.compile(
+    r"\b(?:no (?:idea|clue)|a (?:guess|hunch)|coin (?:flip|toss) (?:gave|gives|said|says)|dunno|just possible|"
+    r"possible \w+ exist|about,\s+\w+,)",
+    re.IGNORECASE,
+)
+_ANNOUNCED = re.compile(  # before the answer, of the answer
+    r"\b(?:ignore|disregard|skip)\s+(?:the|this|that|my|whatever|what)\s+[^.\n]{0,30}"
+    r"\b(?:box\w*|answer|tag|line|value|number)\b|"
+    r"\b(?:about|going)\s+to\s+(?:box|write|give|put|state|enter|submit)\b[^.\n]{0,60}"
+    r"\b(?:wrong|false|incorrect|fake|decoy|random|not)\b|"
+    r"\b(?:next|following|coming)\s+(?:box|boxed|answer|value|number|line|tag)\b[^.\n]{0,60}"
+    r"\b(?:wrong|false|incorrect|fake|decoy|random|placeholder|joke|only there)\b|"
+    r"\b(?:my|the)\s+(?:real|actual|true)\s+answer\s+(?:is|would|will)\b",
+    re.IGNORECASE,
+)
+# What a count or a chance is of: the probability that it is not red is ...
+_OF_SOMETHING = re.compile(
+    r"\b(?:probability|chance|odds|number|fraction|percentage|share|ways|maximum|minimum)\s+"
+    r"(?:(?:of|that|to|for)\b(?!\W*(?:the\s+)?(?:answer|result|solution)))"
+    r"(?:(?!\b(?:answer|result|true|right|correct|false|wrong)\b)[^.;:!?\d])*\b(?:is|are|was|equals)[\s$*\\(\[]*\Z",
+    re.IGNORECASE,
+)
+_HARMLESS = frozenset(
+    "not either or neither nor none without least most never except possible don doesn isn wasn".split()
+)
+
+
+_OTHER = re.compile(  # It is twice ...
+    r"\b(?:"
+    r"(?:more|less|fewer|greater|larger|smaller|bigger|higher|lower|other|rather)\s+than|exceed\w*|"
+    r"(?:close|closer|nearer|next)\s+to|near|over|under|above|below|beyond|"
+    r"twice|double|thrice|minus|negative|digits?|"
+    r"(?:square|cube|half|third|quarter|double|negative|opposite|inverse|reciprocal|root|multiple|power|factor|divisor)"
+    r"\s+of)[\s$*\\(]*\Z",
+    re.IGNORECASE,
+)
+
+
 def _check_doubt(line: str) -> None:
-    """Only the last clause can doubt what follows the line."""
+    """Only the last clause can doubt what follows the line, but for a negation before a comma."""
+    sentence = line[_last(_SENTENCE, line) :]
+    if denied := _DENIED.search(line) or _OTHER.search(sentence) or _LUCK.search(sentence):
+        raise Nothing(f"{denied[0].strip()!r} before the answer")
+    if _OF_SOMETHING.search(line):
+        doubts = {match[0].lower() for match in _DOUBT.finditer(line, _last(_CLAUSE, line))}
+        if all(doubt in _HARMLESS or doubt == "n't" for doubt in doubts):
+            return
     if match := _DOUBT.search(line, _last(_CLAUSE, line)):
         raise Nothing(f"{match[0]!r} before the answer")
 

@@ -12,10 +12,16 @@ from typing import Any
 from rewards.grammar import Node, NotRead
 
 MOST_BITS = 1 << 14  # of any exact number
-MOST_TERMS = 400  # of all sums in an expression
+MOST_TERMS = 400  # of a sum
+MOST_SUMMED = 40_000  # nodes of all terms of all sums in one comparison, at 60 digits
 _LARGEST = 1 << 14  # binary exponent of any real number
 
 _local = threading.local()
+
+
+def begin_comparison() -> None:
+    """Sums may cost as much again."""
+    _local.summed = 0
 
 
 class Undefined(Exception):
@@ -99,7 +105,6 @@ class Evaluator:
     def __init__(self, digits: int, complex_: bool) -> None:
         self.complex = complex_
         self.digits = digits
-        self.terms = 0  # of sums, so far
         self.spread = 0  # binary digits by which powers and fractions reach beyond the ordinary
 
     @property
@@ -165,12 +170,16 @@ class Evaluator:
             raise Undefined
         if high < low - 1:
             raise Undefined
-        self.terms += int(high - low) + 1
-        if self.terms > MOST_TERMS:
+        terms = int(high - low) + 1
+        if terms > MOST_TERMS:
             raise TooLarge("a sum of too many terms")
+        cost = terms * sum(1 for _ in parts_of(node)) * int((self.digits / 60) ** 1.5)
+        _local.summed = getattr(_local, "summed", 0) + cost
+        if _local.summed > MOST_SUMMED:
+            raise NotRead("sums that take too long")
         total: Any = Fraction(0 if node.op == "sum" else 1)
         for number in range(int(low), int(high) + 1):
-            term = self.value(node.args[2], {**at, str(node.value): Fraction(number)})
+            term = self.noted(self.value(node.args[2], {**at, str(node.value): Fraction(number)}), least=0)
             total = self.plus(total, term) if node.op == "sum" else self.times(total, term)
         return total
 
@@ -201,11 +210,12 @@ class Evaluator:
             raise TooLarge("a number out of bounds")
         return value
 
-    def noted(self, value: Any, bits: int | None = None) -> Any:
+    def noted(self, value: Any, bits: int | None = None, least: int = 4) -> Any:
         """The value, its size remembered: a power is never the noise that a difference can be."""
-        size = abs(self.ctx.mag(value)) if bits is None else bits
-        if size > 64:
-            self.spread += int(size)
+        if bits is None:
+            bits = 0 if isinstance(value, Fraction) or value == 0 else abs(int(self.ctx.mag(value)))
+        if bits > least:
+            self.spread += bits
         return value
 
     def plus(self, one: Any, other: Any) -> Any:

@@ -19,6 +19,8 @@ from rewards.grammar import Node, NotRead, num
 
 POINTS = 12  # where two expressions must agree
 POINTS_PIECEWISE = 80  # when abs, floor, roots or the like could hide a difference
+POINTS_WHOLE = 40  # where letters stand for whole numbers
+FAR = 60  # at least one of which is larger
 TRIES = 400
 MOST_LETTERS = 12
 MOST_SIGNS = 4  # of absolute values, each of which doubles the work
@@ -111,9 +113,16 @@ def _same_steps(one: Node, other: Node) -> bool:
     """Whether the same expressions jump in both."""
     steps = [_steps_of(node) for node in (one, other)]
     return all(
-        any(mine.value == theirs.value and equivalent(mine.args[0], theirs.args[0]) for theirs in others)
+        any(mine.value == theirs.value and _same_args(mine, theirs) for theirs in others)
         for own, others in (steps, steps[::-1])
         for mine in own
+    )
+
+
+def _same_args(one: Node, other: Node) -> bool:
+    return len(one.args) == len(other.args) and any(
+        all(equivalent(mine, theirs) for mine, theirs in zip(one.args, order, strict=True))
+        for order in (other.args, other.args[::-1])
     )
 
 
@@ -288,11 +297,15 @@ class Comparison:
         self.scales = sorted({min(abs(value), Fraction(10**6)) for value in numerals if value})[:6]
         piecewise = any(part.op == "call" and part.value in _PIECEWISE for part in parts)
         self.needed = POINTS_PIECEWISE if piecewise else POINTS
+        self.far: set[str] = set()  # letters for whole numbers that were large at a point
         if piecewise:
             self.scales += [Fraction(10) ** k for k in range(4)]
         self.piecewise = piecewise
         self.points = 0  # where both were defined
-        self.whole = frozenset().union(*map(_counts, parts))  # letters that stand for whole numbers
+        self.whole = frozenset().union(*map(_counts, parts)) & {*self.letters}  # those that stand for whole numbers
+        if self.whole:
+            self.needed = max(self.needed, POINTS_WHOLE)
+            self.around = [0, *(int(value) for value in numerals if 1 < value <= 900)]
 
     def constants(self) -> bool:
         for complex_ in (False, True) if not self.complex else (True,):
@@ -354,9 +367,12 @@ class Comparison:
                 continue
             seen.add(point)
             self.points = len(seen)
+            self.far |= {letter for letter, value in zip(self.letters, point, strict=True) if value > FAR}
             if len(seen) >= self.needed:
-                return True
-        return False
+                break
+        if self.whole and seen and not self.whole <= self.far:
+            raise NotRead("whole numbers too large to be compared")
+        return len(seen) >= self.needed
 
     def has_signs(self, at: dict[str, Fraction]) -> bool:
         evaluator = Evaluator(self.digits, False)
@@ -365,8 +381,10 @@ class Comparison:
     def draw(self, rng: random.Random, attempt: int, turn: int, whole: bool) -> Fraction:
         """A coordinate: small or large, of both signs, whole now and then, and near the numbers that occur."""
         kind = turn % 8
-        if whole and attempt % 2:
-            return Fraction(rng.randint(1, 9 + attempt))
+        if whole and attempt % 8:
+            # Small, as far as anything written reaches, and farther: a binomial is zero for long before it is not.
+            near = rng.choice(self.around) + rng.randint(0, 9)
+            return Fraction((rng.randint(0, 12), near, rng.randint(0, 30), rng.randint(FAR, 300))[attempt % 4])
         if kind == 3:
             return Fraction(rng.randint(1, 12 + attempt))
         if self.scales and (kind == 7 or (self.piecewise and kind % 2)):

@@ -9,10 +9,10 @@ length of the text.
 import re
 from typing import NamedTuple
 
-from rewards.afterwards import check_after, corrected, same_value
+from rewards.afterwards import check_after, corrected, same_value, unit_said
 from rewards.context import Nothing, check_before, check_box, check_macros, closed, leads_on, line_before, one_of
 from rewards.grammar import LONGEST, NotRead, closing, tidy
-from rewards.units import read_unit
+from rewards.units import is_measure, read_unit
 
 ANSWER_LINE = "####"
 BOXED = "boxed"
@@ -42,6 +42,7 @@ class Extracted(NamedTuple):
     where: str | None
     reason: str
     others: tuple[str, ...] = ()
+    unit: str | None = None  # of all figures, said after the answer
 
 
 # ------------------------------------------------------------------------------------------- the text that is looked at
@@ -286,7 +287,7 @@ def _extract(text: str, markers: tuple[str, ...]) -> Extracted:
     answer, end = _with_unit(text, last)
     check_after(text, end, answer)
     others = tuple(one.text for one in earlier if not _replaced(text, one, last, answer))
-    return Extracted(answer, last.marker, last.marker, others)
+    return Extracted(answer, last.marker, last.marker, others, unit_said(text, end))
 
 
 def _earlier(text: str, found: list[Commitment], last: Commitment) -> list[Commitment]:
@@ -419,6 +420,7 @@ def _only_box(text: str) -> str:
 
 
 _NO_UNIT = re.compile(r"[\s$*\\)\]]*(?:for|to|from|by|on|with|when|where|because|since|as|if)\b")
+_IN = re.compile(r"in\s+(?=[a-z])")  # no inches, with a word after it
 
 
 def _with_unit(text: str, last: Commitment) -> tuple[str, int]:
@@ -435,6 +437,8 @@ def _with_unit(text: str, last: Commitment) -> tuple[str, int]:
         words = tidy(rest).split()
     except NotRead:
         return last.text, last.end
+    if _IN.match(" ".join(words)):  # 18 in cents, 18 in her account
+        return (f"{last.text} {words[1]}" if is_measure(words[1]) else last.text), last.end
     for count in (len(words), 3, 2, 1):
         phrase = " ".join(words[:count])
         if phrase and read_unit(phrase) is not None:

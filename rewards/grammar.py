@@ -640,6 +640,8 @@ class Parser:
             return self.symbol(text[0])
         self.at += 1
         node = self.symbol(text)
+        if self.bound and text not in self.bound and self.kind() == "(" and not self.tokens[self.at].spaced:
+            raise NotRead("terms that are a function of a letter, or a product")
         if node.op == "sym":
             return Node("sym", (), text + self.subscript())
         return node

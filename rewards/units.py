@@ -194,6 +194,15 @@ def singular(noun: str) -> str:
     return noun[:-1] if noun.endswith("s") and noun not in _PLAIN_S else noun
 
 
+def is_measure(word: str) -> bool:
+    """Whether a word names a unit of measurement or money, and not just anything that can be counted.
+
+    >>> is_measure("cents"), is_measure("eggs")
+    (True, False)
+    """
+    return len(word) > 1 and _symbol(word) is not None
+
+
 def read_unit(text: str, spaced: bool = True) -> tuple[Fraction, Unit | None] | None:
     """What a phrase after a number does to it: a factor (percent, million) and the unit; None where it is no unit.
 

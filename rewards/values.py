@@ -121,7 +121,7 @@ Value: TypeAlias = (
 )
 Readings: TypeAlias = tuple[Value, ...]
 
-_SIMPLE = re.compile(r"\$?(-?)(\d{1,15}|[1-9]\d{0,2}(?:,\d{3}){1,4})(?:\.(\d{1,15}))?")
+_SIMPLE = re.compile(r"\$?(-?)(\d{1,15}|[1-9]\d{0,2}(?:,\d{3}){1,4})(?:\.(\d{1,15}))?", re.ASCII)
 _CHOICE = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?(?:\(\s*([A-Ja-df-hj])\s*\)|([A-Ea-d])\s*[.:)]?)")
 _CLOCK = re.compile(r"(\d{1,2})(?:(?::|\.)(\d{2}))?(?::(\d{2}))?\s*(?:(a|p)\s*\.?\s*m\b\.?|(o'clock)|)", re.IGNORECASE)
 _BASED = re.compile(
@@ -187,6 +187,10 @@ def _read(text: str, depth: int) -> Readings:
         return (Region(()),)
     if plain in _SHORT_WORDS or re.fullmatch(r"[NESW]{2,3}", text):
         return (Words(plain),)
+    if ("]" in text or "[" in text) and not _balanced(text):
+        text = _OUTWARD.sub(_turned, text)
+        values = _read(text, depth) if _balanced(text) else ()
+        return tuple(value for value in values if isinstance(value, Region))
     found: list[Value] = [*_special(text, depth)]
     for read in (_number, _collection, _relation, _expression):
         try:
@@ -199,6 +203,30 @@ def _read(text: str, depth: int) -> Readings:
         if values:
             break
     return tuple(found)
+
+
+# ]0, 6], as the French write (0, 6]: a bracket that opens to the left, or closes to the right
+_OUTWARD = re.compile(r"(\])([^\[\](){}]*[,;][^\[\](){}]*)([\[\]])|(\[)([^\[\](){}]*[,;][^\[\](){}]*)(\[)")
+
+
+_TURNED_OUT = re.compile(r"\[\s*\\(?:cup|cap|setminus)|\\(?:cup|cap|setminus|in)\s*\]")
+
+
+def _balanced(text: str) -> bool:
+    """Whether every square or round bracket that opens closes, whichever of the two it closes with."""
+    depth = 0
+    if _TURNED_OUT.search(text):
+        return False
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _turned(match: re.Match[str]) -> str:
+    opening, inner, ending = (part for part in match.groups() if part is not None)
+    return f"{'[' if opening == '[' else '('}{inner}{']' if ending == ']' else ')'}"
 
 
 def _attempt(text: str, depth: int) -> Readings:
@@ -357,12 +385,7 @@ def connected(text: str) -> tuple[str, list[str]]:
 # ------------------------------------------------------------------------------------------- sets, lists, regions
 
 
-_OUTWARD = re.compile(r"([\[\]])([^\[\](){}]*[,;][^\[\](){}]*)([\[\]])")  # ]0, 6], as the French write (0, 6]
-
-
 def _collection(text: str, depth: int) -> Readings:
-    if (match := _OUTWARD.fullmatch(text)) and match[1] + match[3] != "[]":
-        text = f"{'[' if match[1] == '[' else '('}{match[2]}{']' if match[3] == ']' else ')'}"
     if match := _CASES.fullmatch(text):
         if "cases" in text and "&" in text:
             return (_piecewise(match[1], depth),)
@@ -836,7 +859,7 @@ def _expression(text: str, depth: int) -> Readings:
         raise error
 
 
-_MEASURED = re.compile(r"(.*[\d})ie])\s+((?:[a-z]{2}|km|kg)(?:\s*\^\s*\{?[23]\}?)?)", re.DOTALL)
+_MEASURED = re.compile(r"(.*[\d})i])\s+([cm]m(?:\s*\^\s*\{?[23]\}?)?)", re.DOTALL)  # kg could be k times g
 
 
 def _measured(text: str) -> Readings:

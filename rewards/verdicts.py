@@ -49,6 +49,8 @@ def judge(
     paid = agree(found.text, gold)
     if paid and agree is equal and left_undone(found.text, gold):
         return Verdict(False, found.text, found.where, f"{found.text:.200} is left to be worked out")
+    if paid and found.unit and not any(character.isalpha() or character in "$€£" for character in found.text):
+        paid = agree(f"{found.text} {found.unit}", gold)
     return Verdict(paid, found.text, found.where, f"{found.text:.200} {'=' if paid else 'is not'} {gold}")
 
 
