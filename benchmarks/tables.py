@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch  # noqa: F401 - loaded, so that hardware() sees the GPUs
+
 from rlvr_recipes.runs import git_state, hardware, versions
 
 
