@@ -51,6 +51,7 @@ def _equal(answer: str, gold: str, arithmetic: bool) -> bool:
     return _Agreement(arithmetic).readings(one, other)
 
 
+@lru_cache(maxsize=16384)
 def left_undone(answer: str, gold: str) -> bool:
     """Whether an answer leaves a number to be worked out that the gold has written out.
 
