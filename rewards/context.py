@@ -144,7 +144,8 @@ _DOUBT = re.compile(
     if unless whether until suppos* assum* imagin* pretend* hypothetical* wish
     maybe perhaps
     (?<!(?:arg|all|eat|igh|low|few)est_)(?<!imum_)(?<!all_)(?<!number_of_)(?<!different_)(?<![ty]_one_)(?<!e_only_)possible
-    possibly probably probable likely might could would(?!_(?:need|take|cost|get|pay|earn|save|spend|have(?!_been)))
+    possibly probably probable likely(?<!equally_likely) might could
+    would(?!_(?:need|take|cost|get|pay|earn|save|spend|have(?!_been)))
     doubt* guess* random
     presumabl* apparently supposedly hunch i_bet my_bet bet_on by_luck pure_luck
     # it is nearly so

@@ -286,7 +286,7 @@ def _extract(text: str, markers: tuple[str, ...]) -> Extracted:
         raise Nothing("the answer is empty")
     answer, end = _with_unit(text, last)
     check_after(text, end, answer)
-    others = tuple(one.text for one in earlier if not _replaced(text, one, last, answer))
+    others = tuple(one.text for one in earlier if not _replaced(text, one, last, answer, len(earlier) == 1))
     return Extracted(answer, last.marker, last.marker, others, unit_said(text, end))
 
 
@@ -294,6 +294,8 @@ def _earlier(text: str, found: list[Commitment], last: Commitment) -> list[Commi
     """The commitments before the last one; a phrase without a number that commits to nothing is mere prose."""
     kept = []
     for one in found:
+        if one.marker == PHRASE and one.text[:4].lower() == "not ":  # The answer is not 40, since ...
+            continue
         try:
             kept.append(_checked(text, one))
         except Nothing:
@@ -302,14 +304,21 @@ def _earlier(text: str, found: list[Commitment], last: Commitment) -> list[Commi
     return kept
 
 
-def _replaced(text: str, one: Commitment, last: Commitment, answer: str) -> bool:
-    """Whether a phrase need not agree with the last commitment, by a stronger marker: it was vague, or taken back."""
-    if one.marker != PHRASE or last.marker == PHRASE:
+def _replaced(text: str, one: Commitment, last: Commitment, answer: str, alone: bool) -> bool:
+    """Whether a phrase need not agree with the last commitment: it was vague, or taken back.
+
+    Args:
+        alone: there is no other before the last; a chain of corrections is a list of guesses.
+    """
+    if one.marker != PHRASE:
         return False
+    if last.marker == PHRASE:
+        return alone and corrected(text, one.end, last.start) and not _SPEAKER.search(text, one.end, last.start)
     vague = _VAGUE.match(one.text) is not None and not _has_digit(one.text) and _has_digit(answer)
     return vague or corrected(text, one.end, last.start)
 
 
+_SPEAKER = re.compile(r"(?:^|\n)\W*\w+\W*:|[\"“«]|\b(?:he|she|they|teacher|user)\b", re.IGNORECASE)
 _VAGUE = re.compile(
     r"(?:an?|the|in|not|here|below|above|as|that|what|then|to|found|given|simply|easy|simple|clear|obvious|therefore|thus|"
     r"obtained|usually|always|still|our|number|positive|negative|even|odd|left|shown|stated|boxed)\b(?!\s+(?:dozen|score|gross))",
