@@ -294,7 +294,8 @@ def _earlier(text: str, found: list[Commitment], last: Commitment) -> list[Commi
     """The commitments before the last one; a phrase without a number that commits to nothing is mere prose."""
     kept = []
     for one in found:
-        if one.marker == PHRASE and one.text[:4].lower() == "not ":  # The answer is not 40, since ...
+        denied = one.marker == PHRASE and one.text[:4].lower() == "not "
+        if denied and last.text and last.text not in one.text:  # The answer is not 40, since ...
             continue
         try:
             kept.append(_checked(text, one))

@@ -22,11 +22,11 @@ from transformers import GenerationConfig
 
 from rlvr_recipes.config import Config
 from rlvr_recipes.generation import Policy, StopRule, Tokenizer, end_ids, tokenize
-from rlvr_recipes.prefix import SHORTEST, SharedPrefix, common_prefix, obstacle
 from rlvr_recipes.progress import Line, duration
 from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError
 from rlvr_recipes.runs import write_whole
 from rlvr_recipes.scores import Record, Summary, first_reward, lines_of, parsed, read_records, score, summarize
+from rlvr_recipes.shared_prefix import SHORTEST, SharedPrefix, common_prefix, obstacle
 from rlvr_recipes.statistics import wilson
 
 LARGEST_BATCH = 256  # completions generated at once where nobody says
@@ -98,8 +98,11 @@ class Transformers:
         model.eval()
         whole = sampling.repetition_penalty != 1.0  # it looks at the exemplars' tokens too
         length = common_prefix(prompt_ids) if share and not whole else 0
-        shared = length >= SHORTEST and not obstacle(model)
-        self.prefix = SharedPrefix(model, prompt_ids[0][:length]) if shared else None
+        shared = length >= SHORTEST and not obstacle(model, max(map(len, prompt_ids)) + max_new_tokens)
+        self.prefix = None
+        if shared:
+            with torch.no_grad():
+                self.prefix = SharedPrefix(model, prompt_ids[0][:length])
         self.length = length if shared else 0
 
     def batch_size(self, prompt_ids: Sequence[list[int]]) -> int:

@@ -3,6 +3,10 @@
 In an 8-shot batch every prompt begins with the same exemplars. Their keys and values are computed once; every row then
 holds only its own tokens, and each attention layer lets it see the shared ones first. That is the same function of the
 same tokens, so it changes nothing but the rounding.
+
+In training the prefix goes through the model once per optimizer step. To the rows its keys and values are leaves; what
+the step's micro-batches send back to them adds up, and goes back through the prefix once, before the step. Gradients
+are linear, so that is exact.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,11 +14,20 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
+from trl import GRPOTrainer
 
-FAMILIES = frozenset("qwen2 qwen3 llama mistral phi smollm3".split())  # those of tests/test_prefix.py
+from rlvr_recipes.command import say
+
+# Those of tests/test_shared_prefix.py.
+FAMILIES = frozenset("qwen2 qwen3 llama mistral phi smollm3 gemma3_text".split())
 SHORTEST = 32  # tokens; a shorter prefix is not worth it
+CHECKED_ROWS = 2  # of the first batch, by which the two ways are compared
+# The largest difference of log-probabilities, and of gradients relative to their norm, that is mere rounding.
+TOLERANCES = {torch.float64: (1e-6, 1e-5), torch.float32: (1e-4, 1e-3)}
+TOLERANCE_16_BIT = (0.5, 0.2)
 _NAME = "rlvr_recipes_shared_prefix"
 
 
@@ -29,58 +42,99 @@ def common_prefix(prompt_ids: Sequence[list[int]]) -> int:
     return max(0, min(length, min(map(len, prompt_ids)) - 1))
 
 
-def obstacle(model: Any) -> str:
-    """Why a prefix cannot be shared with this model; empty if it can."""
+def obstacle(model: Any, longest: int) -> str:
+    """Why a prefix cannot be shared with this model; empty if it can.
+
+    Args:
+        longest: tokens of the longest text, prompt and completion.
+    """
     config = model.config.get_text_config()
     if model.config.model_type not in FAMILIES:
         return f"it has not been tested with {model.config.model_type} models"
-    rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    if rope not in ("default", "linear", "llama3"):
-        return f"its positions ({rope}) may depend on the length of the whole text"
+    rope = getattr(config, "rope_parameters", None) or {}
+    several = [part for part in rope.values() if isinstance(part, dict)]  # Gemma 3 has one per kind of layer
+    for kind in [rope, *several]:
+        if (name := kind.get("rope_type", "default")) not in ("default", "linear", "llama3"):
+            return f"its positions ({name}) may depend on the length of the whole text"
     layers = getattr(config, "layer_types", None)
     window = getattr(config, "sliding_window", None)
     if layers is None and window and getattr(config, "use_sliding_window", True):
         layers = ["sliding_attention"]
     for kind in layers or []:
+        if kind == "sliding_attention" and window is not None and longest <= window:
+            continue  # all of the text lies in the window
         if kind != "full_attention":
-            return f"it has layers of {kind}"
-    if model.config._attn_implementation not in ("sdpa", "eager"):
+            return f"it has layers of {kind}" + (f" over {window} tokens" if kind == "sliding_attention" else "")
+    if model.config._attn_implementation not in ("sdpa", _NAME):
         return f"its attention is {model.config._attn_implementation}"
     return ""
 
 
-class SharedPrefix:
-    """The keys and values of a prefix, for one set of weights.
+# ------------------------------------------------------------------------------------------------------- attention
 
-    Args:
-        model: a decoder, or a peft model around one.
-        ids: the tokens of the prefix.
+
+class _Joint(torch.autograd.Function):
+    """Attention of rows to a prefix and to their own tokens, in one softmax.
+
+    For the prefix, the queries of all rows are one matrix per key head, so nothing is copied per row. The weights are
+    not kept for the backward pass but computed again (Dao et al. 2022, FlashAttention, section 3.1).
     """
 
-    def __init__(self, model: Any, ids: Sequence[int]) -> None:
-        self.ids = tuple(ids)
-        cache: Any = DynamicCache(config=model.config)
-        given = torch.tensor([self.ids], device=model.device)
-        with torch.no_grad():
-            model(input_ids=given, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        self.layers = [(layer.keys, layer.values) for layer in cache.layers]
+    @staticmethod
+    def forward(ctx: Any, query: Any, keys: Any, values: Any, key: Any, value: Any, sees: Any, scale: float) -> Any:
+        rows, heads, new, width = query.shape
+        groups = key.shape[1]
+        asked = (query * scale).view(rows, groups, heads // groups, new, width)
+        far, near = _scores(asked, keys, key, sees)
+        top = torch.maximum(_by_row(far.amax(-1), asked), near.amax(-1).view(asked.shape[:-1]))
+        far = far.sub_(_by_group(top)).exp_()
+        near = near.sub_(top.flatten(2, 3)[..., None]).exp_()
+        total = _by_row(far.sum(-1), asked) + near.sum(-1).view(asked.shape[:-1])
+        out = (far @ values[0]).view(groups, rows, -1, new, width).transpose(0, 1) + (near @ value).view(asked.shape)
+        out = out / total[..., None]
+        ctx.save_for_backward(query, keys, values, key, value, sees, out, top + total.log())
+        ctx.scale = scale
+        return out.reshape(rows, heads, new, width)
 
-    @contextmanager
-    def seen_by(self, model: Any) -> Iterator[None]:
-        """Inside the block every row of a batch stands behind the prefix."""
-        base = model.get_base_model() if hasattr(model, "get_base_model") else model
-        config, before = base.config, base.config._attn_implementation
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        query, keys, values, key, value, sees, out, log_total = ctx.saved_tensors
+        rows, heads, new, width = query.shape
+        groups = key.shape[1]
+        asked = (query * ctx.scale).view(rows, groups, heads // groups, new, width)
+        back = gradients[0].reshape(asked.shape)
+        delta = (back * out).sum(-1)
+        far, near = _scores(asked, keys, key, sees)
+        far, near = far.sub_(_by_group(log_total)).exp_(), near.sub_(log_total.flatten(2, 3)[..., None]).exp_()
+        flat_back, flat_asked = (each.transpose(0, 1).reshape(groups, -1, width) for each in (back, asked))
+        rows_back, rows_asked = back.flatten(2, 3), asked.flatten(2, 3)
+        to_values, to_value = far.transpose(1, 2) @ flat_back, near.transpose(2, 3) @ rows_back
+        far = far.mul_((flat_back @ values[0].transpose(1, 2)).sub_(_by_group(delta)))
+        near = near.mul_((rows_back @ value.transpose(2, 3)).sub_(delta.flatten(2, 3)[..., None]))
+        to_query = (far @ keys[0]).view(groups, rows, -1, new, width).transpose(0, 1) + (near @ key).view(asked.shape)
+        to_keys, to_key = far.transpose(1, 2) @ flat_asked, near.transpose(2, 3) @ rows_asked
+        to_query = (to_query * ctx.scale).reshape(query.shape)
+        return to_query, to_keys[None], to_values[None], to_key, to_value, None, None
 
-        def behind(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-            return args, kwargs | {"position_ids": kwargs["position_ids"] + len(self.ids), "shared_prefix": self}
 
-        hook = base.register_forward_pre_hook(behind, with_kwargs=True)
-        config._attn_implementation = _NAME
-        try:
-            yield
-        finally:
-            config._attn_implementation = before
-            hook.remove()
+def _scores(asked: torch.Tensor, keys: torch.Tensor, key: torch.Tensor, sees: torch.Tensor) -> tuple[Any, Any]:
+    """Of every query to the prefix, by key head (groups x queries x prefix), and to its own row's tokens."""
+    rows, groups, shared, new, width = asked.shape
+    far = asked.transpose(0, 1).reshape(groups, -1, width) @ keys[0].transpose(1, 2)
+    near = asked.flatten(2, 3) @ key.transpose(2, 3)
+    hidden = ~sees[:, :, None].expand(rows, 1, shared, new, -1).reshape(rows, 1, shared * new, -1)
+    return far, near.masked_fill_(hidden, -torch.inf)
+
+
+def _by_row(of_queries: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
+    """A value per query of a group, as rows x groups x heads x new."""
+    rows, groups, shared, new, _ = asked.shape
+    return of_queries.view(groups, rows, shared, new).transpose(0, 1)
+
+
+def _by_group(of_rows: torch.Tensor) -> torch.Tensor:
+    """The other way, with an axis for the prefix."""
+    return of_rows.transpose(0, 1).flatten(1)[..., None]
 
 
 def _attend(
@@ -89,46 +143,340 @@ def _attend(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
-    shared_prefix: SharedPrefix,
     scaling: float,
-    **_: Any,
+    shared_prefix: "SharedPrefix | None" = None,
+    **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of rows to the prefix, which has one batch row, and to their own tokens, in one softmax.
+    """transformers' sdpa, but for what is said to stand behind a prefix, or to be one.
 
     Args:
         query: rows x heads x new tokens x width.
         key, value: rows x key heads x own tokens x width.
         attention_mask: rows x 1 x new tokens x own tokens, True where seen; None for all that came before.
     """
+    if shared_prefix is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
+    many = query.shape[1] != key.shape[1]
+    if not shared_prefix.complete:
+        shared_prefix.record(module.layer_idx, key, value)
+        out = torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scaling, enable_gqa=many
+        )
+        return out.transpose(1, 2).contiguous(), None
     keys, values = shared_prefix.layers[module.layer_idx]
-    rows, heads, new, width = query.shape
-    groups, own, length = key.shape[1], key.shape[2], keys.shape[2]
-    if new > 1 or query.dtype != torch.float32:  # torch keeps 16-bit scores in 32 bits
-        if attention_mask is None:
-            attention_mask = torch.ones(new, own, dtype=torch.bool, device=query.device).tril(own - new)[None, None]
-        sees = attention_mask[..., :own].expand(rows, 1, new, own)
+    rows, new, own, length = len(query), query.shape[2], key.shape[2], keys.shape[2]
+    if attention_mask is None:
+        attention_mask = torch.ones(new, own, dtype=torch.bool, device=query.device).tril(own - new)[None, None]
+    sees = attention_mask[..., :own].expand(rows, 1, new, own)
+    if query.dtype in TOLERANCES:
+        out = _Joint.apply(query, keys, values, key, value, sees, scaling)
+    else:  # torch's kernels keep 16-bit scores in 32 bits
         out = torch.nn.functional.scaled_dot_product_attention(
             query,
             torch.cat([keys.expand(rows, -1, -1, -1), key], dim=2),
             torch.cat([values.expand(rows, -1, -1, -1), value], dim=2),
             attn_mask=torch.cat([sees.new_ones(rows, 1, new, length), sees], dim=3),
             scale=scaling,
-            enable_gqa=heads != groups,
+            enable_gqa=many,
         )
-        return out.transpose(1, 2).contiguous(), None
-    # One new token per row: against the prefix the queries of all rows are one matrix per group of heads.
-    shared = heads // groups
-    grouped = (query * scaling).view(rows, groups, shared, width)
-    flat = grouped.transpose(0, 1).reshape(groups, rows * shared, width)
-    to_prefix = (flat @ keys[0].transpose(1, 2)).view(groups, rows, shared, length).transpose(0, 1)
-    to_own = grouped @ key.transpose(2, 3)
-    if attention_mask is not None:
-        to_own = to_own.masked_fill(~attention_mask[..., :own], torch.finfo(query.dtype).min)
-    weights = torch.cat([to_prefix, to_own], dim=-1).float().softmax(-1).to(query.dtype)
-    of_prefix = weights[..., :length].transpose(0, 1).reshape(groups, rows * shared, length) @ values[0]
-    out = of_prefix.view(groups, rows, shared, width).transpose(0, 1) + weights[..., length:] @ value
-    return out.reshape(rows, 1, heads, width), None
+    return out.transpose(1, 2).contiguous(), None
 
 
 AttentionInterface.register(_NAME, _attend)
 AttentionMaskInterface.register(_NAME, sdpa_mask)
+
+
+# ------------------------------------------------------------------------------------------------------- the prefix
+
+
+class SharedPrefix:
+    """The keys and values of a prefix, for one set of weights.
+
+    Args:
+        model: a decoder, or a peft model around one.
+        ids: the tokens of the prefix.
+        gradient: whether what reaches the keys and values can go back through the prefix, by `send_back`.
+    """
+
+    def __init__(self, model: Any, ids: Sequence[int], gradient: bool = False) -> None:
+        self.ids = tuple(ids)
+        self._recorded: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.complete = False
+        base = _base(model)
+        base.config._attn_implementation = _NAME  # for good: checkpointed layers run again in the backward pass
+        given = torch.tensor([self.ids], device=model.device)
+        with torch.set_grad_enabled(gradient):
+            positions = torch.arange(len(self.ids), device=model.device)[None]
+            base.base_model(input_ids=given, position_ids=positions, use_cache=False, shared_prefix=self)
+        self.complete = True
+        made = [self._recorded[index] for index in sorted(self._recorded)]
+        self.layers = [
+            tuple(each.detach().requires_grad_(gradient and each.requires_grad) for each in pair) for pair in made
+        ]
+        self._graph = [each for pair in made for each in pair] if gradient else []
+
+    def record(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Keeps a layer's keys and values; a checkpointed layer comes by a second time, which changes nothing."""
+        self._recorded.setdefault(layer, (key, value))
+
+    def send_back(self, parameters: Sequence[torch.nn.Parameter]) -> list[torch.Tensor | None]:
+        """What has reached the keys and values, carried on to parameters; None where nothing arrives."""
+        leaves = [each for pair in self.layers for each in pair]
+        reached = [(made, leaf.grad) for made, leaf in zip(self._graph, leaves, strict=True) if leaf.grad is not None]
+        if not reached:
+            return [None] * len(parameters)
+        outputs, gradients = zip(*reached, strict=True)
+        self.complete = False  # checkpointed layers of the prefix run again
+        return list(torch.autograd.grad(outputs, parameters, gradients, allow_unused=True))
+
+    @contextmanager
+    def seen_by(self, model: Any) -> Iterator[None]:
+        """Inside the block every row of a batch stands behind the prefix."""
+
+        def behind(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+            own = kwargs.get("position_ids")
+            if own is None:
+                own = (kwargs["attention_mask"].cumsum(1) - 1).clamp(min=0)
+            return args, kwargs | {"position_ids": own + len(self.ids), "shared_prefix": self}
+
+        hook = _base(model).register_forward_pre_hook(behind, with_kwargs=True)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    @contextmanager
+    def generating(self, model: Any) -> Iterator[None]:
+        """Inside the block `model.generate` takes whole left-padded prompts, and sends only the rows' own tokens."""
+        generate = model.generate
+
+        def behind(input_ids: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+            own, mask = self.own(input_ids, attention_mask, input_ids.shape[1])
+            with self.seen_by(model):
+                written = generate(input_ids=own, attention_mask=mask, **kwargs)
+            return torch.cat([input_ids, written[:, own.shape[1] :]], dim=1)
+
+        had = "generate" in vars(model)
+        model.generate = behind
+        try:
+            yield
+        finally:
+            if had:
+                model.generate = generate
+            else:
+                del model.generate
+
+    def own(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A batch without the prefix.
+
+        Args:
+            input_ids, attention_mask: rows x tokens, prompts padded on the left.
+            width: how many of the columns hold prompts.
+        """
+        begins = attention_mask.argmax(1) + len(self.ids)
+        columns = torch.arange(input_ids.shape[1], device=input_ids.device)
+        first = int(begins.min())
+        mask = attention_mask * (columns >= begins[:, None])
+        assert first < width
+        return input_ids[:, first:], mask[:, first:]
+
+    def begins(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> bool:
+        """Whether every row of a batch begins with the prefix."""
+        begins = attention_mask.argmax(1)
+        columns = begins[:, None] + torch.arange(len(self.ids), device=input_ids.device)
+        if int(columns.max()) >= input_ids.shape[1]:
+            return False
+        return bool((input_ids.gather(1, columns) == torch.tensor(self.ids, device=input_ids.device)).all())
+
+
+def _base(model: Any) -> Any:
+    """The decoder inside an adapter."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+# ------------------------------------------------------------------------------------------------------- the trainer
+
+
+class SharedPrefixTrainer(GRPOTrainer):
+    """GRPOTrainer that sends what its prompts begin with through the model once: per generation, and per step.
+
+    Args:
+        shared_prefix: False leaves everything to TRL.
+    """
+
+    def __init__(self, *args: Any, shared_prefix: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._checked = False
+        self._prefix_ids: tuple[int, ...] = ()  # of the latest generation
+        self._of_step: dict[tuple[int, ...], SharedPrefix] = {}  # what the micro-batches of this step have sent through
+        self.shares_prefix = shared_prefix
+        if shared_prefix and (reason := self._obstacle()):
+            self._give_up(reason)
+
+    def _give_up(self, reason: str) -> None:
+        self.shares_prefix = False
+        say(f"shared prefix: off, every prompt goes through the model whole: {reason}")
+
+    def _obstacle(self) -> str:
+        """What speaks against it whatever the prompts are."""
+        args = self.args
+        config = self.accelerator.unwrap_model(self.model).config
+        dropouts = [getattr(args, "lora_dropout", 0.0), getattr(config, "attention_dropout", 0.0) or 0.0]
+        model = self.accelerator.unwrap_model(self.model)
+        dropouts += [module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+        if any(dropouts):
+            return "with dropout, rows would share what each should draw for itself"
+        if self._is_vlm or self.tools or self.environments:
+            return "images and tools have paths of their own"
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            return "FSDP and DeepSpeed shard what it needs whole"
+        checkpointing: Any = args.gradient_checkpointing_kwargs or {}
+        if args.gradient_checkpointing and checkpointing.get("use_reentrant"):
+            return "reentrant checkpointing loses its gradients"
+        if self.aux_loss_enabled:
+            return "experts are balanced over whole prompts"
+        return obstacle(model, 0)
+
+    # ---- rollouts
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
+        self._prefix_ids = tuple(prompt_ids[0][: common_prefix(prompt_ids)]) if self.shares_prefix else ()
+        model = self.accelerator.unwrap_model(self.model_wrapped)
+        longest = max(map(len, prompt_ids)) + (self.max_completion_length or 0)
+        if self._prefix_ids and (reason := obstacle(model, longest)):
+            self._give_up(reason)
+        penalty = self.repetition_penalty != 1.0  # it looks at the exemplars' tokens too
+        if not self.shares_prefix or penalty or self.use_vllm or len(self._prefix_ids) < SHORTEST:
+            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        training = model.training
+        model.eval()
+        with torch.no_grad(), self.accelerator.autocast():
+            prefix = SharedPrefix(model, self._prefix_ids)
+        model.train(training)
+        with prefix.generating(model):
+            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+
+    # ---- log-probabilities
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int, *args: Any,
+        **kwargs: Any
+    ) -> Any:  # fmt: skip
+        whole = super()._get_per_token_logps_and_entropies
+        base = self.accelerator.unwrap_model(model)
+        prompts = input_ids.shape[1] - logits_to_keep
+        if not self.shares_prefix or len(self._prefix_ids) < SHORTEST:
+            return whole(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
+        if torch.is_grad_enabled() and not self._checked:
+            self._check(base, input_ids, attention_mask, logits_to_keep)
+            if not self.shares_prefix:
+                return whole(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
+        prefix = self._prefix(base)
+        if not prefix.begins(input_ids[:, :prompts], attention_mask[:, :prompts]):  # rows from before a resume
+            return whole(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
+        own, mask = prefix.own(input_ids, attention_mask, prompts)
+        with prefix.seen_by(base):
+            return whole(model, own, mask, logits_to_keep, *args, **kwargs)
+
+    def _prefix(self, model: Any) -> SharedPrefix:
+        """The prefix under the weights of now; with gradients, one for all micro-batches of a step."""
+        gradient = torch.is_grad_enabled()
+        if gradient and self._prefix_ids in self._of_step:
+            return self._of_step[self._prefix_ids]
+        with self.accelerator.autocast():
+            prefix = SharedPrefix(model, self._prefix_ids, gradient)
+        if gradient:
+            self._of_step[self._prefix_ids] = prefix
+        return prefix
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = super().training_step(*args, **kwargs)
+        if self.accelerator.sync_gradients:
+            self._send_back()
+        return loss
+
+    def _send_back(self) -> None:
+        """Adds to the parameters' gradients what the step's rows have sent to the prefix."""
+        prefixes, self._of_step = list(self._of_step.values()), {}
+        if not self.shares_prefix:
+            return
+        assert self.model is not None
+        parameters = [each for each in self.model.parameters() if each.requires_grad]
+        several = self.accelerator.num_processes > 1
+        total: list[torch.Tensor | None] = [torch.zeros_like(each) if several else None for each in parameters]
+        for prefix in prefixes:
+            reached = prefix.send_back(parameters)
+            total = [_sum(*pair) for pair in zip(total, reached, strict=True)]
+        for parameter, gradient in zip(parameters, total, strict=True):
+            if gradient is None:
+                continue
+            # DDP has averaged the rows' gradients already, and does not see these.
+            mean: Any = self.accelerator.reduce(gradient, "mean") if several else gradient
+            parameter.grad = mean if parameter.grad is None else parameter.grad.add_(mean)
+
+    # ---- the check
+
+    def _check(self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int) -> None:
+        """Compares both ways on a few rows of the first batch, by log-probabilities and gradients."""
+        self._checked = True
+        ids, mask = input_ids[:CHECKED_ROWS], attention_mask[:CHECKED_ROWS]
+        parameters = [each for each in model.parameters() if each.requires_grad]
+        whole = super()._get_per_token_logps_and_entropies
+        counted = mask[:, -logits_to_keep:].bool()
+
+        def found(prefix: SharedPrefix | None) -> tuple[torch.Tensor, list[torch.Tensor | None]]:
+            if prefix is None:
+                logps = whole(model, ids, mask, logits_to_keep)[0]
+            else:
+                own, own_mask = prefix.own(ids, mask, ids.shape[1] - logits_to_keep)
+                with prefix.seen_by(model):
+                    logps = whole(model, own, own_mask, logits_to_keep)[0]
+            # Signs that differ, as advantages do; a sum alone could hide errors that cancel.
+            weights = torch.cos(torch.arange(logps.numel(), device=logps.device)).view_as(logps) * counted
+            loss = (logps * weights).sum()
+            leaves = [] if prefix is None else [leaf for pair in prefix.layers for leaf in pair if leaf.requires_grad]
+            gradients: list[torch.Tensor | None] = [
+                *torch.autograd.grad(loss, [*parameters, *leaves], allow_unused=True)
+            ]
+            direct = gradients[: len(parameters)]
+            if prefix is not None:
+                for leaf, gradient in zip(leaves, gradients[len(parameters) :], strict=True):
+                    leaf.grad = gradient
+                direct = [_sum(*pair) for pair in zip(direct, prefix.send_back(parameters), strict=True)]
+            return logps.detach(), direct
+
+        with self.accelerator.autocast():
+            prefix = SharedPrefix(model, self._prefix_ids, gradient=True)
+        if not prefix.begins(ids[:, :-logits_to_keep], mask[:, :-logits_to_keep]):
+            self._checked = False
+            return
+        dtype = prefix.layers[0][0].dtype
+        (logps, gradients), (expected, expected_gradients) = found(prefix), found(None)
+        apart = ((logps - expected).abs() * counted).max().item()
+        norms = [
+            (_norm(_sum(ours, theirs, -1)), _norm(theirs))
+            for ours, theirs in zip(gradients, expected_gradients, strict=True)
+        ]
+        off = sum(a * a for a, _ in norms) ** 0.5 / max(sum(b * b for _, b in norms) ** 0.5, 1e-30)
+        most, most_off = TOLERANCES.get(dtype, TOLERANCE_16_BIT)
+        worst = torch.tensor([apart / most, off / most_off], device=logps.device)
+        if self.accelerator.num_processes > 1:
+            everyone: Any = self.accelerator.gather(worst[None])
+            worst = everyone.amax(0)
+        if not bool((worst <= 1).all()):  # also where it is NaN
+            self._give_up(
+                f"it differs from TRL's way by {apart:.2g} in log-probabilities ({most:g} are mere rounding) "
+                f"and by {off:.2g} in gradients ({most_off:g})"
+            )
+
+
+def _sum(one: torch.Tensor | None, other: torch.Tensor | None, sign: int = 1) -> torch.Tensor | None:
+    if other is None:
+        return one
+    return sign * other if one is None else one + sign * other
+
+
+def _norm(gradient: torch.Tensor | None) -> float:
+    return 0.0 if gradient is None else gradient.double().norm().item()

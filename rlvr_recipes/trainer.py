@@ -11,12 +11,12 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from trl import GRPOTrainer
 from trl.trainer.utils import RepeatSampler
 
 from rlvr_recipes.generation import StopRule
 from rlvr_recipes.progress import Line, duration
 from rlvr_recipes.runs import RunFolder
+from rlvr_recipes.shared_prefix import SharedPrefixTrainer
 
 
 class EpochSampler(RepeatSampler):
@@ -32,7 +32,7 @@ class EpochSampler(RepeatSampler):
             self.generator.manual_seed(self.seed + epoch)
 
 
-class RecipeTrainer(GRPOTrainer):
+class RecipeTrainer(SharedPrefixTrainer):
     """GRPOTrainer for a recipe.
 
     Args:
@@ -40,6 +40,7 @@ class RecipeTrainer(GRPOTrainer):
         record: gets, on the main process, the number of the step (from 1) that learns from them and its completions,
             one dict each.
         extras: False leaves TRL's own path, number by number; for comparison.
+        shared_prefix: what all prompts begin with goes through the model once, where that is exact.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class RecipeTrainer(GRPOTrainer):
         stop_texts: Sequence[str] = (),
         record: Callable[[int, list[dict[str, Any]]], None] | None = None,
         extras: bool = True,
+        shared_prefix: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, shared_prefix=shared_prefix and extras, **kwargs)
         self.extras = extras
         self.record = record
         self.stop_rule = StopRule(self._tokenizer, stop_texts if extras else ())

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
 from rlvr_recipes.evaluation import Transformers
 from rlvr_recipes.generation import StopRule
-from rlvr_recipes.prefix import SharedPrefix, common_prefix, obstacle
+from rlvr_recipes.shared_prefix import SharedPrefix, common_prefix, obstacle
 
 SMALL = dict(
     vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
@@ -101,7 +101,7 @@ def test_an_adapter_sees_the_prefix_and_the_model_is_left_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("family", "changes", "reason"),
     [
-        ("gemma3_text", {"sliding_window": 16}, "not been tested with gemma3_text"),
+        ("gemma3_text", {"sliding_window": 16}, "layers of sliding_attention over 16 tokens"),
         ("mistral", {"sliding_window": 16}, "layers of sliding_attention"),
         ("qwen2", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0}}, "(dynamic)"),
         ("stablelm", {}, "not been tested with stablelm"),
@@ -109,7 +109,7 @@ def test_an_adapter_sees_the_prefix_and_the_model_is_left_as_it_was() -> None:
 )
 def test_models_for_which_it_is_not_exact_take_whole_prompts(family: str, changes: dict[str, Any], reason: str) -> None:
     model = made(family, **changes)
-    assert reason in obstacle(model)
+    assert reason in obstacle(model, 80)
     tokenizer = NoTokenizer()
     assert Transformers(model, tokenizer, PROMPTS, StopRule(tokenizer, ()), 4).length == 0
 
