@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR          about 15 minutes on 2 cores
 
-Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions, 8
-groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians over
+Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions,
+8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians of
 the steps after the first. Peak memory is what a step takes beyond what the process held before.
 """
 
@@ -107,7 +107,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     before = memory("VmRSS")
     trainer.train()
     shares = getattr(trainer, "shares_prefix", None)
-    return {**{name: seconds[1:] for name, seconds in parts.items()}, "peak": memory("VmHWM") - before, "shares": shares}
+    return {
+        **{name: seconds[1:] for name, seconds in parts.items()},
+        "peak": memory("VmHWM") - before,
+        "shares": shares,
+    }
 
 
 def in_child(job: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +132,14 @@ def main() -> None:
     if args.job:
         print(json.dumps(measure(json.loads(args.job))))
         return
-    base = {"gsm8k": args.gsm8k, "shots": 8, "rows": GROUPS * SAMPLES, "length": LENGTH, "steps": 3, "checkpointing": False}
+    base = {
+        "gsm8k": args.gsm8k,
+        "shots": 8,
+        "rows": GROUPS * SAMPLES,
+        "length": LENGTH,
+        "steps": 3,
+        "checkpointing": False,
+    }
     for side in ("ours", "TRL"):
         found = in_child({**base, "side": side})
         print(side, {k: statistics.median(v) if isinstance(v, list) else v for k, v in found.items()})

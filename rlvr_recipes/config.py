@@ -76,6 +76,10 @@ class RunConfig:
         default=None,
         metadata={"help": "Completions generated at once in evaluation; else as many as the memory holds."},
     )
+    shared_prefix: bool = field(
+        default=True,
+        metadata={"help": "Send what all prompts begin with through the model once, wherever that is exact."},
+    )
 
 
 @dataclass(frozen=True)

@@ -311,7 +311,7 @@ def identity(
             name: getattr(config.model, name)
             for name in ("attn_implementation", "bnb_4bit_quant_type", "use_bnb_nested_quant")
         },
-        "eval_batch_size": config.run.eval_batch_size,
+        **{name: getattr(config.run, name) for name in ("eval_batch_size", "shared_prefix")},
     }
     return {
         "recipe": _digest([sha256(file) for file in (recipe.path, *recipe.helpers)]),

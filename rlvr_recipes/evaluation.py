@@ -290,7 +290,10 @@ def evaluate(
         output.parent.mkdir(parents=True, exist_ok=True)
         parts.repair()
         process.wait_for_everyone()
-        completer = backend(model, tokenizer, problems.ids, problems.stop, config.max_completion_length, sampling)
+        completer = backend(
+            model, tokenizer, problems.ids, problems.stop, config.max_completion_length, sampling,
+            config.run.shared_prefix,
+        )  # fmt: skip
         _complete(problems, completer, parts, title, sampling, config.run.eval_batch_size)
         process.wait_for_everyone()
         if process.is_main_process:

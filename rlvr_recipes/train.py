@@ -1,7 +1,7 @@
 """Trains a recipe: python -m rlvr_recipes.train RECIPE [--config FILE] [--FIELD VALUE ...]
 
 RECIPE is a name in recipes/ or the path of a recipe file. FIELD is any field of TRL's GRPOConfig and ModelConfig under
-TRL's name, or one of: dataset_path, shots, train_rows, eval_split, eval_rows, eval_batch_size.
+TRL's name, or one of: dataset_path, shots, train_rows, eval_split, eval_rows, eval_batch_size, shared_prefix.
 Order of precedence: our defaults < the recipe < --config (a YAML file of FIELD: VALUE lines) < flags.
 
     python -m rlvr_recipes.train arithmetic --max_steps 20 --seed 7
@@ -68,6 +68,7 @@ def make_trainer(
             callbacks=[ProgressLine(folder, next(iter(recipe.rewards)).__name__), WholeCheckpoints(folder)],
             stop_texts=recipe.stop,
             record=folder.write_completions,
+            shared_prefix=config.run.shared_prefix,
         )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)

@@ -82,8 +82,9 @@ def opened(config: Config, adapter: Path | None) -> Callable[..., Vllm]:
     )
 
     def make(
-        model: Any, tokenizer: Tokenizer, prompt_ids: Any, stop: StopRule, limit: int, sampling: Sampling = GREEDY
-    ) -> Vllm:
+        model: Any, tokenizer: Tokenizer, prompt_ids: Any, stop: StopRule, limit: int, sampling: Sampling = GREEDY,
+        share: bool = True
+    ) -> Vllm:  # fmt: skip
         return Vllm(engine, adapter, tokenizer, stop, limit, sampling)
 
     return make
