@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR          about 15 minutes on 2 cores
 
 Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions,
-8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians of
-the steps after the first. Peak memory is what a step takes beyond what the process held before.
+8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians
+over the steps after the first. Peak memory is what a step takes beyond what the process held before.
 """
 
 import argparse

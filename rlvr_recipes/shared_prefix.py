@@ -144,106 +144,229 @@ def _attend(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float,
-    shared_prefix: "SharedPrefix | None" = None,
+    behind: "Behind | None" = None,
     **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' sdpa, but for what is said to stand behind a prefix, or to be one.
+    """transformers' sdpa, but for rows that stand behind something, or whose keys and values are kept.
 
     Args:
         query: rows x heads x new tokens x width.
         key, value: rows x key heads x own tokens x width.
         attention_mask: rows x 1 x new tokens x own tokens, True where seen; None for all that came before.
     """
-    if shared_prefix is None:
+    if behind is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
-    many = query.shape[1] != key.shape[1]
-    if not shared_prefix.complete:
-        shared_prefix.record(module.layer_idx, key, value)
-        out = torch.nn.functional.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=scaling, enable_gqa=many
-        )
-        return out.transpose(1, 2).contiguous(), None
-    keys, values = shared_prefix.layers[module.layer_idx]
-    rows, new, own, length = len(query), query.shape[2], key.shape[2], keys.shape[2]
+    if behind.kept is not None:  # a checkpointed layer comes by a second time, which changes nothing
+        behind.kept.setdefault(module.layer_idx, (key, value))
+    rows, new, own = len(query), query.shape[2], key.shape[2]
     if attention_mask is None:
         attention_mask = torch.ones(new, own, dtype=torch.bool, device=query.device).tril(own - new)[None, None]
     sees = attention_mask[..., :own].expand(rows, 1, new, own)
-    if query.dtype in TOLERANCES:
-        out = _Joint.apply(query, keys, values, key, value, sees, scaling)
-    else:  # torch's kernels keep 16-bit scores in 32 bits
-        out = torch.nn.functional.scaled_dot_product_attention(
-            query,
-            torch.cat([keys.expand(rows, -1, -1, -1), key], dim=2),
-            torch.cat([values.expand(rows, -1, -1, -1), value], dim=2),
-            attn_mask=torch.cat([sees.new_ones(rows, 1, new, length), sees], dim=3),
-            scale=scaling,
-            enable_gqa=many,
-        )
+    if behind.prompts:
+        first, second = behind.prompts[module.layer_idx]
+        if behind.of_row is not None:
+            first, second = first[behind.of_row], second[behind.of_row]
+        key, value = torch.cat([first, key], dim=2), torch.cat([second, value], dim=2)
+        sees = torch.cat([behind.prompts_seen.expand(rows, 1, new, -1), sees], dim=3)
+    if behind.prefix and (query.dtype in TOLERANCES or new == 1):
+        kind = query.dtype if query.dtype in TOLERANCES else torch.float32
+        near = (each.to(kind) for each in (query, *behind.prefix[module.layer_idx], key, value))
+        out = _Joint.apply(*near, sees, scaling).to(query.dtype)
+        return out.transpose(1, 2).contiguous(), None
+    if behind.prefix:  # torch's kernels keep 16-bit scores in 32 bits
+        keys, values = (each.expand(rows, -1, -1, -1) for each in behind.prefix[module.layer_idx])
+        sees = torch.cat([sees.new_ones(rows, 1, new, keys.shape[2]), sees], dim=3)
+        key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
+    out = torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=sees, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
+    )
     return out.transpose(1, 2).contiguous(), None
 
 
 AttentionInterface.register(_NAME, _attend)
 AttentionMaskInterface.register(_NAME, sdpa_mask)
 
+Layers = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each rows x key heads x tokens x width
+
+
+class Behind:
+    """What the rows of one pass through the model stand behind.
+
+    Args:
+        prefix: keys and values that every row sees; one row. Empty for none.
+        prompts: further ones, of which each row sees one. Empty for none.
+        prompts_seen: rows x 1 x 1 x tokens, False for padding.
+        of_row: for each row the number of its prompt; None where `prompts` has one for each row.
+        keep: whether this pass's own keys and values are kept.
+    """
+
+    def __init__(
+        self,
+        prefix: Layers,
+        prompts: Layers | None = None,
+        prompts_seen: Any = None,
+        of_row: torch.Tensor | None = None,
+        keep: bool = False,
+    ) -> None:
+        self.prefix, self.prompts, self.prompts_seen, self.of_row = prefix, prompts, prompts_seen, of_row
+        self.kept: dict[int, tuple[torch.Tensor, torch.Tensor]] | None = {} if keep else None
+
+
+class _Pass:
+    """Keys and values of tokens that went through the model once; leaves to all that comes after them."""
+
+    def __init__(self, kept: dict[int, tuple[torch.Tensor, torch.Tensor]], gradient: bool) -> None:
+        made = [kept[layer] for layer in sorted(kept)]
+        self.layers: Layers = [_leaves(pair, gradient) for pair in made]
+        self.graph = [each for pair in made for each in pair] if gradient else []
+
+    @property
+    def leaves(self) -> list[torch.Tensor]:
+        return [each for pair in self.layers for each in pair if each.requires_grad]
+
+    def send_back(self, to: Sequence[torch.Tensor]) -> list[torch.Tensor | None]:
+        """What has reached the leaves, carried on to what they were made of; None where nothing arrives."""
+        leaves = [each for pair in self.layers for each in pair]
+        reached = [(made, leaf.grad) for made, leaf in zip(self.graph, leaves, strict=True) if leaf.grad is not None]
+        if not reached or not to:
+            return [None] * len(to)
+        outputs, gradients = zip(*reached, strict=True)
+        return list(torch.autograd.grad(outputs, to, gradients, allow_unused=True))
+
+
+def _leaves(pair: tuple[torch.Tensor, torch.Tensor], gradient: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    key, value = (each.detach().requires_grad_(gradient and each.requires_grad) for each in pair)
+    return key, value
+
 
 # ------------------------------------------------------------------------------------------------------- the prefix
 
 
 class SharedPrefix:
-    """The keys and values of a prefix, for one set of weights.
+    """What rows have in common, for one set of weights: a prefix of all, and beyond it whole prompts of some.
 
     Args:
         model: a decoder, or a peft model around one.
-        ids: the tokens of the prefix.
-        gradient: whether what reaches the keys and values can go back through the prefix, by `send_back`.
+        ids: the tokens of the prefix; none are allowed.
+        prompts: prompts that begin with it and have several rows each. All but the last token of each is computed once
+            too. None: rows bring what lies beyond the prefix themselves.
+        gradient: whether what reaches the keys and values can go back to the parameters, by `send_back`.
     """
 
-    def __init__(self, model: Any, ids: Sequence[int], gradient: bool = False) -> None:
+    def __init__(
+        self,
+        model: Any,
+        ids: Sequence[int],
+        prompts: Sequence[tuple[int, ...]] = (),
+        gradient: bool = False,
+    ) -> None:
         self.ids = tuple(ids)
-        self._recorded: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        self.complete = False
-        base = _base(model)
-        base.config._attn_implementation = _NAME  # for good: checkpointed layers run again in the backward pass
-        given = torch.tensor([self.ids], device=model.device)
-        with torch.set_grad_enabled(gradient):
-            positions = torch.arange(len(self.ids), device=model.device)[None]
-            base.base_model(input_ids=given, position_ids=positions, use_cache=False, shared_prefix=self)
-        self.complete = True
-        made = [self._recorded[index] for index in sorted(self._recorded)]
-        self.layers = [
-            tuple(each.detach().requires_grad_(gradient and each.requires_grad) for each in pair) for pair in made
-        ]
-        self._graph = [each for pair in made for each in pair] if gradient else []
+        self.model = _base(model)
+        self.device, self.gradient = model.device, gradient
+        self.model.config._attn_implementation = _NAME  # for good: checkpointed layers run again in the backward pass
+        self._prefix = self._through([self.ids], 0) if self.ids else None
+        self._prompts: _Pass | None = None
+        self._seen: Any = None
+        self._numbers: dict[tuple[int, ...], int] = {}
+        if prompts and max(map(len, prompts)) > len(self.ids) + 1:
+            self._numbers = {prompt: number for number, prompt in enumerate(prompts)}
+            self._prompts = self._through([prompt[len(self.ids) : -1] for prompt in prompts], len(self.ids))
 
-    def record(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
-        """Keeps a layer's keys and values; a checkpointed layer comes by a second time, which changes nothing."""
-        self._recorded.setdefault(layer, (key, value))
+    def _through(self, rows: Sequence[tuple[int, ...]], begin: int) -> _Pass:
+        """The keys and values of rows of tokens, padded on the left, that stand at `begin` behind the prefix."""
+        ids, mask = _padded(rows, self.device)
+        self._seen = mask.bool()
+        prefix = self._prefix.layers if begin and self._prefix is not None else []
+        behind = Behind(prefix, keep=True)
+        positions = (mask.cumsum(1) - 1).clamp(min=0) + begin
+        with torch.set_grad_enabled(self.gradient):
+            self.model.base_model(
+                input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, behind=behind
+            )
+        assert behind.kept is not None
+        return _Pass(behind.kept, self.gradient)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision of its keys and values."""
+        made = self._prefix or self._prompts
+        assert made is not None
+        return made.layers[0][0].dtype
+
+    @property
+    def leaves(self) -> list[torch.Tensor]:
+        """The keys and values that rows send gradients to."""
+        return [leaf for each in (self._prefix, self._prompts) if each is not None for leaf in each.leaves]
 
     def send_back(self, parameters: Sequence[torch.nn.Parameter]) -> list[torch.Tensor | None]:
         """What has reached the keys and values, carried on to parameters; None where nothing arrives."""
-        leaves = [each for pair in self.layers for each in pair]
-        reached = [(made, leaf.grad) for made, leaf in zip(self._graph, leaves, strict=True) if leaf.grad is not None]
-        if not reached:
-            return [None] * len(parameters)
-        outputs, gradients = zip(*reached, strict=True)
-        self.complete = False  # checkpointed layers of the prefix run again
-        return list(torch.autograd.grad(outputs, parameters, gradients, allow_unused=True))
+        total: list[torch.Tensor | None] = [None] * len(parameters)
+        if self._prompts is not None:
+            of_prefix = self._prefix.leaves if self._prefix is not None else []
+            found = self._prompts.send_back([*parameters, *of_prefix])
+            total = found[: len(parameters)]
+            for leaf, gradient in zip(of_prefix, found[len(parameters) :], strict=True):
+                leaf.grad = _sum(leaf.grad, gradient)
+        if self._prefix is not None:
+            total = [_sum(*pair) for pair in zip(total, self._prefix.send_back(parameters), strict=True)]
+        return total
 
     @contextmanager
-    def seen_by(self, model: Any) -> Iterator[None]:
-        """Inside the block every row of a batch stands behind the prefix."""
+    def seen_by(self, model: Any, prompts: Sequence[tuple[int, ...]] = ()) -> Iterator[None]:
+        """Inside the block every row of a batch stands behind the prefix, or behind its prompt but for the last token.
 
-        def behind(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        Args:
+            prompts: the prompt of every row, where there are such.
+        """
+        prefix = self._prefix.layers if self._prefix is not None else []
+        if self._prompts is None:
+            behind = Behind(prefix)
+            begins = torch.full((1, 1), len(self.ids), device=self.device)
+        else:
+            of_row = torch.tensor([self._numbers[prompt] for prompt in prompts], device=self.device)
+            seen = self._seen[of_row, None, None]
+            if self.gradient:
+                behind = Behind(prefix, self._prompts.layers, seen, of_row)
+            else:  # once, not in every layer of every new token
+                behind = Behind(prefix, [(key[of_row], value[of_row]) for key, value in self._prompts.layers], seen)
+            begins = torch.tensor([[len(prompt) - 1] for prompt in prompts], device=self.device)
+
+        def told(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
             own = kwargs.get("position_ids")
             if own is None:
                 own = (kwargs["attention_mask"].cumsum(1) - 1).clamp(min=0)
-            return args, kwargs | {"position_ids": own + len(self.ids), "shared_prefix": self}
+            return args, kwargs | {"position_ids": own + begins, "behind": behind}
 
-        hook = _base(model).register_forward_pre_hook(behind, with_kwargs=True)
+        hook = self.model.register_forward_pre_hook(told, with_kwargs=True)
         try:
             yield
         finally:
             hook.remove()
+
+    def cut(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int
+    ) -> tuple[list[tuple[int, ...]], torch.Tensor, torch.Tensor]:
+        """The prompts of a batch, and of its ids and mask what rows have to bring themselves.
+
+        Args:
+            input_ids, attention_mask: rows x tokens.
+            width: how many of the columns hold prompts, padded on the left.
+        """
+        prompts = prompts_of(input_ids[:, :width], attention_mask[:, :width])
+        if self._prompts is not None:
+            return prompts, input_ids[:, width - 1 :], attention_mask[:, width - 1 :]
+        begins = [width - len(prompt) + len(self.ids) for prompt in prompts]
+        first = min(begins)
+        mask = attention_mask[:, first:].clone()
+        for row, begin in enumerate(begins):
+            mask[row, : begin - first] = 0
+        return prompts, input_ids[:, first:], mask
+
+    def knows(self, prompts: Sequence[tuple[int, ...]]) -> bool:
+        """Whether all of the prompts can stand behind it."""
+        if self._prompts is not None:
+            return all(prompt in self._numbers for prompt in prompts)
+        return all(prompt[: len(self.ids)] == self.ids and len(prompt) > len(self.ids) for prompt in prompts)
 
     @contextmanager
     def generating(self, model: Any) -> Iterator[None]:
@@ -251,8 +374,8 @@ class SharedPrefix:
         generate = model.generate
 
         def behind(input_ids: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any) -> torch.Tensor:
-            own, mask = self.own(input_ids, attention_mask, input_ids.shape[1])
-            with self.seen_by(model):
+            prompts, own, mask = self.cut(input_ids, attention_mask, input_ids.shape[1])
+            with self.seen_by(model, prompts):
                 written = generate(input_ids=own, attention_mask=mask, **kwargs)
             return torch.cat([input_ids, written[:, own.shape[1] :]], dim=1)
 
@@ -266,29 +389,19 @@ class SharedPrefix:
             else:
                 del model.generate
 
-    def own(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """A batch without the prefix.
 
-        Args:
-            input_ids, attention_mask: rows x tokens, prompts padded on the left.
-            width: how many of the columns hold prompts.
-        """
-        begins = attention_mask.argmax(1) + len(self.ids)
-        columns = torch.arange(input_ids.shape[1], device=input_ids.device)
-        first = int(begins.min())
-        mask = attention_mask * (columns >= begins[:, None])
-        assert first < width
-        return input_ids[:, first:], mask[:, first:]
+def prompts_of(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> list[tuple[int, ...]]:
+    """The rows of a left-padded batch, without their padding."""
+    lengths = attention_mask.sum(1).tolist()
+    return [tuple(ids[len(ids) - length :]) for ids, length in zip(input_ids.tolist(), lengths, strict=True)]
 
-    def begins(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> bool:
-        """Whether every row of a batch begins with the prefix."""
-        begins = attention_mask.argmax(1)
-        columns = begins[:, None] + torch.arange(len(self.ids), device=input_ids.device)
-        if int(columns.max()) >= input_ids.shape[1]:
-            return False
-        return bool((input_ids.gather(1, columns) == torch.tensor(self.ids, device=input_ids.device)).all())
+
+def _padded(rows: Sequence[tuple[int, ...]], device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask of rows, padded on the left; what the padding is does not matter."""
+    width = max(map(len, rows))
+    ids = torch.tensor([[0] * (width - len(row)) + [*row] for row in rows], device=device)
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device)
+    return ids, mask
 
 
 def _base(model: Any) -> Any:
@@ -309,8 +422,9 @@ class SharedPrefixTrainer(GRPOTrainer):
     def __init__(self, *args: Any, shared_prefix: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._checked = False
-        self._prefix_ids: tuple[int, ...] = ()  # of the latest generation
-        self._of_step: dict[tuple[int, ...], SharedPrefix] = {}  # what the micro-batches of this step have sent through
+        self._prompts: tuple[tuple[int, ...], ...] = ()  # of the latest generation, each once
+        self._prefix_ids: tuple[int, ...] = ()  # what all of them begin with
+        self._of_step: SharedPrefix | None = None  # what the micro-batches of this step have in common
         self.shares_prefix = shared_prefix
         if shared_prefix and (reason := self._obstacle()):
             self._give_up(reason)
@@ -342,53 +456,75 @@ class SharedPrefixTrainer(GRPOTrainer):
     # ---- rollouts
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
-        self._prefix_ids = tuple(prompt_ids[0][: common_prefix(prompt_ids)]) if self.shares_prefix else ()
-        model = self.accelerator.unwrap_model(self.model_wrapped)
-        longest = max(map(len, prompt_ids)) + (self.max_completion_length or 0)
-        if self._prefix_ids and (reason := obstacle(model, longest)):
-            self._give_up(reason)
+        self._plan(prompt_ids)
         penalty = self.repetition_penalty != 1.0  # it looks at the exemplars' tokens too
-        if not self.shares_prefix or penalty or self.use_vllm or len(self._prefix_ids) < SHORTEST:
+        if not self._shares or penalty or self.use_vllm:
             return super()._generate_single_turn(prompt_ids, *args, **kwargs)
+        model = self.accelerator.unwrap_model(self.model_wrapped)
         training = model.training
         model.eval()
         with torch.no_grad(), self.accelerator.autocast():
-            prefix = SharedPrefix(model, self._prefix_ids)
+            prefix = SharedPrefix(model, self._prefix_ids, self._prompts)
         model.train(training)
         with prefix.generating(model):
             return super()._generate_single_turn(prompt_ids, *args, **kwargs)
 
+    def _plan(self, prompt_ids: list[list[int]]) -> None:
+        """What the rows of a generation have in common, and whether computing it once saves anything."""
+        self._prompts, self._prefix_ids = (), ()
+        if not self.shares_prefix:
+            return
+        longest = max(map(len, prompt_ids)) + (self.max_completion_length or 0)
+        if reason := obstacle(self.accelerator.unwrap_model(self.model_wrapped), longest):
+            self._give_up(reason)
+            return
+        length = common_prefix(prompt_ids)
+        length = length if length >= SHORTEST else 0
+        prompts = tuple(dict.fromkeys(map(tuple, prompt_ids)))
+        # All prompts of a step are held until its end; that must not take more memory than TRL's micro-batch.
+        once = length + len(prompts) * (max(map(len, prompts)) - length)
+        rows: int = self.args.per_device_train_batch_size
+        most = max(map(len, prompts))
+        self._prefix_ids = prompts[0][:length]
+        if once <= rows * most and most > length + 1 and len(prompts) < len(prompt_ids):
+            self._prompts = prompts
+
     # ---- log-probabilities
 
     def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int, *args: Any,
-        **kwargs: Any
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, logits_to_keep: int,
+        batch_size: int | None = None, **kwargs: Any
     ) -> Any:  # fmt: skip
         whole = super()._get_per_token_logps_and_entropies
         base = self.accelerator.unwrap_model(model)
-        prompts = input_ids.shape[1] - logits_to_keep
-        if not self.shares_prefix or len(self._prefix_ids) < SHORTEST:
-            return whole(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
-        if torch.is_grad_enabled() and not self._checked:
+        width = input_ids.shape[1] - logits_to_keep
+        if torch.is_grad_enabled() and not self._checked and self._shares:
             self._check(base, input_ids, attention_mask, logits_to_keep)
-            if not self.shares_prefix:
-                return whole(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
-        prefix = self._prefix(base)
-        if not prefix.begins(input_ids[:, :prompts], attention_mask[:, :prompts]):  # rows from before a resume
-            return whole(model, input_ids, attention_mask, logits_to_keep, *args, **kwargs)
-        own, mask = prefix.own(input_ids, attention_mask, prompts)
-        with prefix.seen_by(base):
-            return whole(model, own, mask, logits_to_keep, *args, **kwargs)
+        prompts = prompts_of(input_ids[:, :width], attention_mask[:, :width]) if self._shares else []
+        if not self._shares or not (prefix := self._prefix(base)).knows(prompts):  # rows from before a resume
+            return whole(model, input_ids, attention_mask, logits_to_keep, batch_size, **kwargs)
+        parts = []
+        for begin in range(0, len(input_ids), batch_size or len(input_ids)):
+            some = slice(begin, begin + (batch_size or len(input_ids)))
+            prompts, own, mask = prefix.cut(input_ids[some], attention_mask[some], width)
+            with prefix.seen_by(base, prompts):
+                parts.append(whole(model, own, mask, logits_to_keep, **kwargs))
+        logps, entropies, _ = zip(*parts, strict=True)
+        return torch.cat(logps), None if entropies[0] is None else torch.cat(entropies), None
+
+    @property
+    def _shares(self) -> bool:
+        return self.shares_prefix and bool(self._prompts or self._prefix_ids)
 
     def _prefix(self, model: Any) -> SharedPrefix:
-        """The prefix under the weights of now; with gradients, one for all micro-batches of a step."""
+        """What the rows have in common, under the weights of now; with gradients, one for all of a step."""
         gradient = torch.is_grad_enabled()
-        if gradient and self._prefix_ids in self._of_step:
-            return self._of_step[self._prefix_ids]
+        if gradient and self._of_step is not None:
+            return self._of_step
         with self.accelerator.autocast():
-            prefix = SharedPrefix(model, self._prefix_ids, gradient)
+            prefix = SharedPrefix(model, self._prefix_ids, self._prompts, gradient)
         if gradient:
-            self._of_step[self._prefix_ids] = prefix
+            self._of_step = prefix
         return prefix
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -399,16 +535,15 @@ class SharedPrefixTrainer(GRPOTrainer):
 
     def _send_back(self) -> None:
         """Adds to the parameters' gradients what the step's rows have sent to the prefix."""
-        prefixes, self._of_step = list(self._of_step.values()), {}
+        prefix, self._of_step = self._of_step, None
         if not self.shares_prefix:
             return
         assert self.model is not None
         parameters = [each for each in self.model.parameters() if each.requires_grad]
+        total = [None] * len(parameters) if prefix is None else prefix.send_back(parameters)
         several = self.accelerator.num_processes > 1
-        total: list[torch.Tensor | None] = [torch.zeros_like(each) if several else None for each in parameters]
-        for prefix in prefixes:
-            reached = prefix.send_back(parameters)
-            total = [_sum(*pair) for pair in zip(total, reached, strict=True)]
+        if several:
+            total = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, total, strict=True)]
         for parameter, gradient in zip(parameters, total, strict=True):
             if gradient is None:
                 continue
@@ -430,13 +565,13 @@ class SharedPrefixTrainer(GRPOTrainer):
             if prefix is None:
                 logps = whole(model, ids, mask, logits_to_keep)[0]
             else:
-                own, own_mask = prefix.own(ids, mask, ids.shape[1] - logits_to_keep)
-                with prefix.seen_by(model):
+                prompts, own, own_mask = prefix.cut(ids, mask, ids.shape[1] - logits_to_keep)
+                with prefix.seen_by(model, prompts):
                     logps = whole(model, own, own_mask, logits_to_keep)[0]
             # Signs that differ, as advantages do; a sum alone could hide errors that cancel.
             weights = torch.cos(torch.arange(logps.numel(), device=logps.device)).view_as(logps) * counted
             loss = (logps * weights).sum()
-            leaves = [] if prefix is None else [leaf for pair in prefix.layers for leaf in pair if leaf.requires_grad]
+            leaves = [] if prefix is None else prefix.leaves
             gradients: list[torch.Tensor | None] = [
                 *torch.autograd.grad(loss, [*parameters, *leaves], allow_unused=True)
             ]
@@ -448,11 +583,11 @@ class SharedPrefixTrainer(GRPOTrainer):
             return logps.detach(), direct
 
         with self.accelerator.autocast():
-            prefix = SharedPrefix(model, self._prefix_ids, gradient=True)
-        if not prefix.begins(ids[:, :-logits_to_keep], mask[:, :-logits_to_keep]):
+            prefix = SharedPrefix(model, self._prefix_ids, self._prompts, gradient=True)
+        if not prefix.knows(prompts_of(ids[:, :-logits_to_keep], mask[:, :-logits_to_keep])):
             self._checked = False
             return
-        dtype = prefix.layers[0][0].dtype
+        dtype = prefix.dtype
         (logps, gradients), (expected, expected_gradients) = found(prefix), found(None)
         apart = ((logps - expected).abs() * counted).max().item()
         norms = [

@@ -1,18 +1,27 @@
 """The shared prefix is the same function of the same tokens, in every family it is used for; others take whole prompts."""
 
+import inspect
+from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 import torch
+import trl
 from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from trl import GRPOConfig, GRPOTrainer
 
+from rlvr_recipes import shared_prefix
 from rlvr_recipes.evaluation import Transformers
 from rlvr_recipes.generation import StopRule
 from rlvr_recipes.shared_prefix import SharedPrefix, common_prefix, obstacle
+from rlvr_recipes.trainer import RecipeTrainer
+from tests.conftest import TINY
 
 SMALL = dict(
-    vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
+    vocab_size=548, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
     num_key_value_heads=2, head_dim=8, max_position_embeddings=512, pad_token_id=0, bos_token_id=1, eos_token_id=2,
 )  # fmt: skip
 FAMILIES = {
@@ -118,3 +127,175 @@ def test_the_common_prefix_leaves_every_row_a_token() -> None:
     assert common_prefix(PROMPTS) == 60
     assert common_prefix([[1, 2, 3]] * 3) == 2
     assert common_prefix([[1], [2]]) == 0
+
+
+# ---------------------------------------------------------------------------------------------------------- training
+
+QUESTIONS = [[*PREFIX, *own] for own in ([11, 12, 13], [14, 15, 16, 17, 18, 19], [20, 21], [22])]
+NORMS = {torch.float64: (1e-6, 1e-5), torch.float32: (1e-4, 1e-3)}  # of log-probabilities, of gradients
+
+
+def trainer_of(model: Any, folder: Path, **changes: Any) -> RecipeTrainer:
+    """A trainer with a random adapter on a tiny model, 4 rows in a micro-batch and 2 micro-batches in a step."""
+    tokenizer = AutoTokenizer.from_pretrained(TINY, padding_side="left")
+    fields: dict[str, Any] = dict(
+        output_dir=str(folder), use_cpu=True, bf16=False, per_device_train_batch_size=4, num_generations=2,
+        gradient_accumulation_steps=2, max_completion_length=6, report_to="none", disable_tqdm=True,
+        gradient_checkpointing=False, save_strategy="no", max_steps=2, logging_steps=1,
+    )  # fmt: skip
+    rows = [{"prompt": tokenizer.decode(PREFIX) + text} for text in (" a", " b c", " d", " e f g")]
+    adapter = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    return RecipeTrainer(
+        model=model, reward_funcs=lambda completions, **_: [float(len(c) % 3) for c in completions],
+        args=GRPOConfig(**(fields | changes)), processing_class=tokenizer, peft_config=adapter,
+        train_dataset=datasets.Dataset.from_list(rows),
+    )  # fmt: skip
+
+
+def step_of(trainer: RecipeTrainer, share: bool) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    """Log-probabilities, entropies and gradients of the 2 micro-batches of a step, computed in one of the two ways."""
+    trainer.shares_prefix, trainer._checked, trainer._of_step = share, True, None
+    rows = [prompt for prompt in QUESTIONS for _ in range(2)]
+    trainer._plan(rows)
+    assert bool(trainer._prompts or trainer._prefix_ids) is share
+    trainer.model.zero_grad()
+    logps, entropies = [], []
+    for batch in (rows[0::2], rows[1::2]):
+        width = max(map(len, batch))
+        ids = torch.tensor([[0] * (width - len(p)) + [*p, *range(30 + i, 36 + i)] for i, p in enumerate(batch)])
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * (len(p) + 6) for p in batch])
+        mask[1, -2:] = 0  # a completion that ended early
+        found, entropy, _ = trainer._get_per_token_logps_and_entropies(
+            trainer.model, ids, mask, 6, compute_entropy=True
+        )
+        (found * torch.cos(torch.arange(24.0)).view(4, 6)).sum().backward()
+        logps.append(found.detach() * mask[:, -6:])
+        entropies.append(entropy * mask[:, -6:])
+    trainer._send_back()
+    gradients = [p.grad.clone() for p in trainer.model.parameters() if p.grad is not None]
+    assert trainer.shares_prefix is share
+    return torch.cat(logps), torch.cat(entropies), gradients
+
+
+def apart(one: list[torch.Tensor], other: list[torch.Tensor]) -> float:
+    """The norm of the difference of two lists of tensors, relative to theirs."""
+    difference = sum((a - b).double().square().sum() for a, b in zip(one, other, strict=True))
+    return float((difference / sum(b.double().square().sum() for b in other)) ** 0.5)
+
+
+TRAINED = {**FAMILIES, "gemma3_text": {"sliding_window": 128}}
+
+
+@pytest.mark.parametrize("dtype", NORMS)
+@pytest.mark.parametrize("family", TRAINED)
+def test_log_probabilities_and_gradients_are_those_of_whole_prompts(
+    family: str, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    trainer = trainer_of(made(family, **TRAINED[family]).to(dtype), tmp_path)
+    trainer.model.to(dtype)
+    (logps, entropies, gradients), whole = step_of(trainer, share=True), step_of(trainer, share=False)
+    assert (logps - whole[0]).abs().max() < NORMS[dtype][0]
+    assert (entropies - whole[1]).abs().max() < NORMS[dtype][0]
+    assert apart(gradients, whole[2]) < NORMS[dtype][1]
+    assert all(gradient.abs().max() > 0 for gradient in gradients)
+
+
+@pytest.mark.parametrize("prompts", [QUESTIONS, [prompt[40:] for prompt in QUESTIONS]])
+def test_gradient_checkpointing_changes_nothing(
+    prompts: list[list[int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time the prefix is too short, so that only prompts are shared among the rows of a group."""
+    monkeypatch.setitem(globals(), "QUESTIONS", prompts)
+    trainer = trainer_of(made("qwen2"), tmp_path)
+    trainer.model.gradient_checkpointing_enable({"use_reentrant": False})
+    trainer.model.enable_input_require_grads()
+    trainer.model.train()
+    assert trainer.model.get_base_model().is_gradient_checkpointing
+    (logps, _, gradients), whole = step_of(trainer, share=True), step_of(trainer, share=False)
+    assert (logps - whole[0]).abs().max() < 1e-4
+    assert apart(gradients, whole[2]) < 1e-3
+
+
+def test_in_16_bits_gradients_are_as_near_as_rounding_allows(tmp_path: Path) -> None:
+    trainer = trainer_of(made("qwen2").to(torch.bfloat16), tmp_path)
+    exact = step_of(trainer_of(made("qwen2"), tmp_path), share=False)[2]
+    shared, whole = step_of(trainer, share=True)[2], step_of(trainer, share=False)[2]
+    assert apart(shared, exact) < 2 * apart(whole, exact) + 1e-3
+
+
+@pytest.mark.parametrize("changes", [{}, {"beta": 0.1, "loss_type": "grpo"}, {"num_iterations": 2},
+                                     {"importance_sampling_level": "sequence"}, {"loss_type": "cispo", "epsilon_high": 5.0},
+                                     {"steps_per_generation": 4}])  # fmt: skip
+def test_a_run_is_the_same_with_and_without(changes: dict[str, Any], tmp_path: Path) -> None:
+    """Same seed, same rollouts, same losses, and the same adapter up to rounding."""
+    found = []
+    for share in (True, False):
+        torch.manual_seed(0)
+        trainer = trainer_of(made("qwen2"), tmp_path, **changes)
+        trainer.shares_prefix = share
+        trainer.train()
+        assert trainer.shares_prefix is share  # it has passed its own check
+        losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+        lengths = [line["completions/mean_length"] for line in trainer.state.log_history if "loss" in line]
+        weights = [p.detach() for p in trainer.model.parameters() if p.requires_grad]
+        found.append((losses, lengths, weights))
+    (losses, lengths, weights), (whole_losses, whole_lengths, whole_weights) = found
+    assert losses == pytest.approx(whole_losses, abs=1e-5)
+    assert lengths == whole_lengths
+    assert apart(weights, whole_weights) < 1e-4
+
+
+def test_what_differs_from_trls_way_is_noticed_and_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joint = shared_prefix._Joint.forward
+
+    def wrong(ctx: Any, query: Any, *others: Any) -> Any:
+        return joint(ctx, query * 1.5, *others)
+
+    monkeypatch.setattr(shared_prefix._Joint, "forward", staticmethod(wrong))
+    trainer = trainer_of(made("qwen2"), tmp_path)
+    trainer.train()
+    assert not trainer.shares_prefix
+    assert "shared prefix: off, every prompt goes through the model whole: it differs from TRL's way by" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": True}}, "reentrant"),
+        ({"sliding_window": 16, "use_sliding_window": True, "max_window_layers": 1}, "layers of sliding_attention"),
+        ({"attention_dropout": 0.1}, "with dropout"),
+    ],
+)
+def test_runs_for_which_it_is_not_exact_say_so(
+    changes: dict[str, Any], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_model = {name: value for name, value in changes.items() if "checkpointing" not in name}
+    trainer = trainer_of(made("qwen2", **of_model), tmp_path, **{n: v for n, v in changes.items() if n not in of_model})
+    trainer.train()
+    assert not trainer.shares_prefix
+    assert capsys.readouterr().out.count(reason) == 1
+
+
+def test_what_it_leans_on_in_trl_and_transformers_is_still_there() -> None:
+    """When a release changes one of these, the shared prefix has to be looked at again."""
+    source = inspect.getsource(GRPOTrainer)
+    for wanted in (
+        "def _generate_single_turn(self, prompt_ids, images, multimodal_fields, num_generations",
+        "outputs = model(**model_inputs, labels=labels, fused_lm_head=True)",
+        "labels[:, :-logits_to_keep] = -100",
+        "**generate_inputs, generation_config=self.generation_config",
+        "completion_ids = prompt_completion_ids[:, prompt_length:]",
+    ):
+        assert wanted in source, f"trl {trl.__version__} no longer has `{wanted}`: see rlvr_recipes/shared_prefix.py"
+    names = ["self", "model", "input_ids", "attention_mask", "logits_to_keep"]
+    given = list(inspect.signature(GRPOTrainer._get_per_token_logps_and_entropies).parameters)
+    assert given[:5] == names, f"trl {trl.__version__} calls _get_per_token_logps_and_entropies in another way"
+    assert "backbone_outputs = getattr(self, backbone_attr)(*args, **kwargs)" in inspect.getsource(
+        trl.trainer.utils.add_fused_lm_head
+    ), f"trl {trl.__version__} no longer hands unknown arguments to the model"
+    given = list(inspect.signature(sdpa_attention_forward).parameters)
+    assert given[:5] == ["module", "query", "key", "value", "attention_mask"]
