@@ -38,6 +38,8 @@ def equal(answer: str | int, gold: str | int, arithmetic: bool = False) -> bool:
     (True, False, True)
     """
     one, other = str(answer), str(gold)
+    if one.isascii() and one.isdigit() and other.isascii() and other.isdigit() and len(one) < 16 > len(other):
+        return int(one) == int(other)  # nearly every answer there is
     return max(len(one), len(other)) <= LONGEST and _equal(one, other, arithmetic)
 
 
