@@ -207,11 +207,14 @@ def verdicts(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[str]:
     texts = [f"\nTiny policy, right by: {', '.join(f'{name} {count}' for name, count in counts.items())}."]
     for name in ("strict-match", "flexible-extract"):
         differing = [(a, b) for a, b in pairs if (a["correct_number"] == 1.0) != (b[name] == 1.0)]
-        texts.append(f"\nRows where our reward and {name} differ: {len(differing)}.\n")
+        texts.append(f"\nRows where our reward and {name} differ: {len(differing)}." + "\n" * bool(differing))
         for ours, theirs in differing:
             text = json.dumps(ours["completion"], ensure_ascii=False)
             judged = f"ours {ours['correct_number']:.0f} ({ours['reason']}), {name} {theirs[name]:.0f}"
-            texts.append(f"- row {ours['row']}, gold {theirs['gold']}: {judged}: {text}")
+            # The prompts ask for a last line `#### N`; a number that happens to stand somewhere is no answer.
+            line = "####" in ours["completion"]
+            right = "to be read" if line else "ours is right, there is no answer line"
+            texts.append(f"- row {ours['row']}, gold {theirs['gold']}: {judged}; {right}: {text}")
     return texts
 
 

@@ -1,6 +1,7 @@
 """Compares a few-shot training step with bare TRL's: seconds and peak memory per part, log-probabilities, gradients.
 
-    .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR          about 15 minutes on 2 cores
+    .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR          about 10 minutes on 2 cores
+    .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --grow   40 more: by shots, rows and length; draws the plot
 
 Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions,
 8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians
@@ -18,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tables import about, markdown
+
 ROOT = Path(__file__).parent.parent
 GROUPS, SAMPLES, LENGTH = 8, 8, 64
 
@@ -29,6 +32,15 @@ def memory(name: str) -> float:
     return int(found[1]) / 1024
 
 
+def prompts_of(job: dict[str, Any]) -> list[Any]:
+    """Few-shot prompts of real questions; beyond its exemplars the recipe's are shown again."""
+    from rlvr_recipes import load_recipe
+
+    recipe = load_recipe("gsm8k_fewshot")
+    rows = recipe.rows_of("test", job["gsm8k"])[: GROUPS * 4]
+    return recipe.prompts_of(rows, [*recipe.exemplars, *recipe.exemplars][: job["shots"]])
+
+
 def made(job: dict[str, Any], dtype: str = "float32") -> Any:
     """The trainer of a job: TRL's own, or ours with its prefix shared."""
     import torch
@@ -37,7 +49,6 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from trl import GRPOConfig, GRPOTrainer
 
-    from rlvr_recipes import load_recipe
     from rlvr_recipes.trainer import RecipeTrainer
 
     tokenizer = AutoTokenizer.from_pretrained(ROOT / "assets" / "tiny_policy", padding_side="left")
@@ -45,9 +56,6 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
                  num_key_value_heads=2, vocab_size=len(tokenizer), max_position_embeddings=8192)  # fmt: skip
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model("qwen2", **shape), dtype=getattr(torch, dtype))
-    recipe = load_recipe("gsm8k_fewshot")
-    rows = recipe.rows_of("test", job["gsm8k"])[: GROUPS * 4]
-    prompts = recipe.prompts_of(rows, recipe.exemplars_shown(job["shots"]))
 
     def length_of_words(completions: list[str], **_: Any) -> list[float]:
         return [float(len(text) % 7) for text in completions]  # differs within groups, so there is something to learn
@@ -62,7 +70,7 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
     kind: Any = GRPOTrainer if job["side"] == "TRL" else RecipeTrainer
     trainer = kind(
         model=model, reward_funcs=length_of_words, args=config, processing_class=tokenizer,
-        train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts]),
+        train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in prompts_of(job)]),
         peft_config=LoraConfig(r=16, target_modules="all-linear", task_type="CAUSAL_LM"),
     )  # fmt: skip
     return trainer
@@ -124,25 +132,145 @@ def in_child(job: dict[str, Any]) -> dict[str, Any]:
     return json.loads(done.stdout.strip().rsplit("\n", 1)[-1])
 
 
+def tokens_of(job: dict[str, Any]) -> tuple[int, int]:
+    """Tokens that a job's rollout and its loss send through the model, forward, in one step."""
+    from transformers import AutoTokenizer
+
+    from rlvr_recipes.shared_prefix import SHORTEST, common_prefix
+
+    tokenizer = AutoTokenizer.from_pretrained(ROOT / "assets" / "tiny_policy")
+    ids = tokenizer(prompts_of(job)[: job["rows"] // SAMPLES])["input_ids"]
+    rows, length, longest = job["rows"], job["length"], max(map(len, ids))
+    if job["side"] == "TRL":
+        return rows * (longest + length - 1), rows * (longest + length)
+    shared = common_prefix(ids)
+    shared = shared if shared >= SHORTEST else 0
+    once = shared + len(ids) * (longest - shared - 1)
+    return once + rows * length, once + rows * (1 + length)
+
+
+def exactness(gsm8k: str, dtype: str) -> list[str]:
+    """A row of the table: by how much the two ways differ on 16 rows, in log-probabilities and LoRA gradients."""
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder:
+        job = {"gsm8k": gsm8k, "shots": 8, "rows": 16, "length": 64, "steps": 1, "checkpointing": False,
+               "side": "ours", "output": folder}  # fmt: skip
+        trainer = made(job, dtype)
+    trainer.model.to(getattr(torch, dtype))
+    for parameter in trainer.model.parameters():  # an adapter that has learned something
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.02)
+    ids = trainer._tokenizer(prompts_of(job)[:2])["input_ids"]
+    rows = [prompt for prompt in ids for _ in range(8)]
+    width = max(map(len, rows))
+    torch.manual_seed(1)
+    written = torch.randint(5, 500, (16, 64))
+    prompts = torch.tensor([[0] * (width - len(row)) + row for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * (len(row) + 64) for row in rows])
+    found = []
+    for share in (True, False):
+        trainer.shares_prefix, trainer._checked = share, True
+        trainer._plan(rows)
+        trainer.model.zero_grad()
+        logps = trainer._get_per_token_logps_and_entropies(
+            trainer.model, torch.cat([prompts, written], 1), mask, 64, compute_entropy=True
+        )[0]
+        (logps * torch.cos(torch.arange(logps.numel())).view_as(logps)).sum().backward()
+        trainer._send_back()
+        found.append(
+            (logps.detach(), torch.cat([p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]))
+        )
+    (logps, gradient), (expected, whole) = found
+    off = ((gradient - whole).norm() / whole.norm()).item()
+    return [dtype, f"{(logps - expected).abs().max().item():.1e}", f"{off:.1e}"]
+
+
+def table(jobs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]:
+    """Jobs by name, each run as often as it stands there; and the medians of the seconds of a step."""
+    lines, steps = [], {}
+    for name, found in jobs.items():
+        seconds = {
+            part: statistics.median(s for one in found for s in one[part]) for part in ("rollout", "loss", "step")
+        }
+        rollout, loss = found[0]["tokens"]
+        peak = statistics.median(one["peak"] for one in found)
+        lines.append([name, f"{rollout:,}", f"{loss:,}", *(f"{each:.1f}" for each in seconds.values()), f"{peak:,.0f}"])
+        steps[name] = seconds["step"]
+    header = ["", "tokens, rollout", "tokens, loss", "rollout, s", "loss and backward, s", "step, s", "peak, MiB"]
+    return markdown(header, lines), steps
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    print(
+        f"{job['side']}, {job['shots']} shots, {job['rows']} rows, length {job['length']}", file=sys.stderr, flush=True
+    )
+    return {**in_child(job), "tokens": tokens_of(job)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gsm8k", required=True, help="folder with GSM8K's train and test files")
+    parser.add_argument("--grow", action="store_true", help="also by shots, rows and completion length")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.job:
         print(json.dumps(measure(json.loads(args.job))))
         return
-    base = {
-        "gsm8k": args.gsm8k,
-        "shots": 8,
-        "rows": GROUPS * SAMPLES,
-        "length": LENGTH,
-        "steps": 3,
-        "checkpointing": False,
+    base = {"gsm8k": args.gsm8k, "shots": 8, "rows": GROUPS * SAMPLES, "length": LENGTH, "steps": 2,
+            "checkpointing": False}  # fmt: skip
+    named = {
+        "TRL, 8 shots": {**base, "side": "TRL"},
+        "ours, 8 shots": {**base, "side": "ours", "steps": 3},
+        "ours, 0 shots": {**base, "side": "ours", "steps": 3, "shots": 0},
+        "TRL, 0 shots": {**base, "side": "TRL", "shots": 0},
+        "TRL, 8 shots, checkpointing": {**base, "side": "TRL", "checkpointing": True},
+        "ours, 8 shots, checkpointing": {**base, "side": "ours", "steps": 3, "checkpointing": True},
     }
-    for side in ("ours", "TRL"):
-        found = in_child({**base, "side": side})
-        print(side, {k: statistics.median(v) if isinstance(v, list) else v for k, v in found.items()})
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in named}
+    for turn in range(2):
+        for name, job in named.items():
+            if turn == 0 or "checkpointing" not in name:
+                found[name].append(run(job))
+    text, steps = table(found)
+    print(f"## A few-shot step\n\n{about()}\n\n{GROUPS} groups of {SAMPLES}, {LENGTH} tokens each:\n\n{text}\n")
+    ours, trl = found["ours, 8 shots"], found["TRL, 8 shots"]
+    ratio = {p: statistics.median(s for o in trl for s in o[p]) / statistics.median(s for o in ours for s in o[p])
+             for p in ("rollout", "loss", "step")}  # fmt: skip
+    share = statistics.median(o["peak"] for o in ours) / statistics.median(o["peak"] for o in trl)
+    print(f"Times faster than TRL: rollout {ratio['rollout']:.1f}, loss and backward {ratio['loss']:.1f}, "
+          f"whole step {ratio['step']:.1f}; peak memory {share:.2f} of TRL's; "
+          f"8-shot step {steps['ours, 8 shots'] / steps['ours, 0 shots']:.2f} times our 0-shot step.\n")  # fmt: skip
+    lines = [exactness(args.gsm8k, dtype) for dtype in ("float64", "float32")]
+    print(
+        markdown(["", "largest difference of log-probabilities", "difference of LoRA gradients, relative norm"], lines)
+    )
+    if args.grow:
+        grow(base)
+
+
+def grow(base: dict[str, Any]) -> None:
+    """One step by shots, rows and completion length, as a table and a plot of seconds."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    axes_of = {"shots": (0, 2, 4, 8, 16), "rows": (16, 32, 64), "length": (32, 64, 128)}
+    figure, axes = pyplot.subplots(1, 3, figsize=(9, 3), sharey=True)
+    for axis, (name, values) in zip(axes, axes_of.items(), strict=True):
+        jobs = {f"{side}, {name} {value}": [run({**base, "side": side, name: value})]
+                for value in values for side in ("TRL", "ours")}  # fmt: skip
+        text, steps = table(jobs)
+        print(f"\nBy {name}:\n\n{text}")
+        for side in ("TRL", "ours"):
+            axis.plot(values, [steps[f"{side}, {name} {value}"] for value in values], marker="o", label=side)
+        axis.set_xlabel({"shots": "exemplars", "rows": "completions", "length": "tokens per completion"}[name])
+    axes[0].set_ylabel("seconds a step")
+    axes[0].set_ylim(bottom=0)
+    axes[0].legend()
+    figure.tight_layout()
+    figure.savefig(ROOT / "docs" / "fewshot_step.svg", metadata={"Date": None})
 
 
 if __name__ == "__main__":
