@@ -55,3 +55,18 @@ def test_an_evaluation_on_the_gpu_shares_its_prefix_and_loses_nothing(tmp_path: 
         subprocess.run([sys.executable, "-m", "rlvr_recipes.eval", *map(str, given)], check=True, cwd=tmp_path)
         (cell,) = json.loads((output / "results.json").read_text())["cells"]
         assert (cell["n"], cell["shots"]) == (40, 8)
+
+
+@pytest.mark.parametrize("checkpointing", ["true", "false"])
+@pytest.mark.parametrize("quantized", ["true", "false"])
+def test_the_shared_prefix_passes_its_own_check(
+    quantized: str, checkpointing: str, tmp_path: Path, small_gsm8k: Path
+) -> None:
+    words = ["gsm8k_fewshot", "--dataset_path", small_gsm8k, "--model_name_or_path", TINY, "--max_steps", 2]
+    words += ["--max_completion_length", 32, "--eval_rows", 0, "--output_dir", tmp_path / "run"]
+    words += ["--load_in_4bit", quantized, "--gradient_checkpointing", checkpointing]
+    done = subprocess.run(
+        [sys.executable, "-m", "rlvr_recipes.train", *map(str, words)],
+        check=True, cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "shared prefix: off" not in done.stdout
