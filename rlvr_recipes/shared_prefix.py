@@ -10,7 +10,7 @@ are linear, so that is exact.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -168,7 +168,8 @@ def _attend(
             first, second = first[behind.of_row], second[behind.of_row]
         key, value = torch.cat([first, key], dim=2), torch.cat([second, value], dim=2)
         sees = torch.cat([behind.prompts_seen.expand(rows, 1, new, -1), sees], dim=3)
-    if behind.prefix and (query.dtype in TOLERANCES or new == 1):
+    mixed = torch.is_autocast_enabled(query.device.type)  # then sdpa has its own precision
+    if behind.prefix and not mixed and (query.dtype in TOLERANCES or new == 1):
         kind = query.dtype if query.dtype in TOLERANCES else torch.float32
         near = (each.to(kind) for each in (query, *behind.prefix[module.layer_idx], key, value))
         out = _Joint.apply(*near, sees, scaling).to(query.dtype)
@@ -463,7 +464,9 @@ class SharedPrefixTrainer(GRPOTrainer):
         model = self.accelerator.unwrap_model(self.model_wrapped)
         training = model.training
         model.eval()
-        with torch.no_grad(), self.accelerator.autocast():
+        # accelerate sets autocast around the forward of what it prepared; `generate` of an adapter goes past that.
+        inside = _base(model) is not model
+        with torch.no_grad(), nullcontext() if inside else self.accelerator.autocast():
             prefix = SharedPrefix(model, self._prefix_ids, self._prompts)
         model.train(training)
         with prefix.generating(model):
@@ -595,7 +598,8 @@ class SharedPrefixTrainer(GRPOTrainer):
             for ours, theirs in zip(gradients, expected_gradients, strict=True)
         ]
         off = sum(a * a for a, _ in norms) ** 0.5 / max(sum(b * b for _, b in norms) ** 0.5, 1e-30)
-        most, most_off = TOLERANCES.get(dtype, TOLERANCE_16_BIT)
+        mixed = self.accelerator.mixed_precision != "no"
+        most, most_off = TOLERANCE_16_BIT if mixed else TOLERANCES.get(dtype, TOLERANCE_16_BIT)
         worst = torch.tensor([apart / most, off / most_off], device=logps.device)
         if self.accelerator.num_processes > 1:
             everyone: Any = self.accelerator.gather(worst[None])

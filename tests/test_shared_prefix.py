@@ -135,7 +135,7 @@ QUESTIONS = [[*PREFIX, *own] for own in ([11, 12, 13], [14, 15, 16, 17, 18, 19],
 NORMS = {torch.float64: (1e-6, 1e-5), torch.float32: (1e-4, 1e-3)}  # of log-probabilities, of gradients
 
 
-def trainer_of(model: Any, folder: Path, **changes: Any) -> RecipeTrainer:
+def trainer_of(model: Any, folder: Path, adapter: bool = True, **changes: Any) -> RecipeTrainer:
     """A trainer with a random adapter on a tiny model, 4 rows in a micro-batch and 2 micro-batches in a step."""
     tokenizer = AutoTokenizer.from_pretrained(TINY, padding_side="left")
     fields: dict[str, Any] = dict(
@@ -144,10 +144,10 @@ def trainer_of(model: Any, folder: Path, **changes: Any) -> RecipeTrainer:
         gradient_checkpointing=False, save_strategy="no", max_steps=2, logging_steps=1,
     )  # fmt: skip
     rows = [{"prompt": tokenizer.decode(PREFIX) + text} for text in (" a", " b c", " d", " e f g")]
-    adapter = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    lora = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
     return RecipeTrainer(
         model=model, reward_funcs=lambda completions, **_: [float(len(c) % 3) for c in completions],
-        args=GRPOConfig(**(fields | changes)), processing_class=tokenizer, peft_config=adapter,
+        args=GRPOConfig(**(fields | changes)), processing_class=tokenizer, peft_config=lora if adapter else None,
         train_dataset=datasets.Dataset.from_list(rows),
     )  # fmt: skip
 
@@ -243,6 +243,14 @@ def test_a_run_is_the_same_with_and_without(changes: dict[str, Any], tmp_path: P
     assert losses == pytest.approx(whole_losses, abs=1e-5)
     assert lengths == whole_lengths
     assert apart(weights, whole_weights) < 1e-4
+
+
+@pytest.mark.parametrize("adapter", [True, False])
+def test_mixed_precision_passes_its_own_check(adapter: bool, tmp_path: Path) -> None:
+    trainer = trainer_of(made("qwen2"), tmp_path, adapter=adapter, bf16=True)
+    trainer.train()
+    assert trainer.shares_prefix
+    assert trainer._checked
 
 
 def test_what_differs_from_trls_way_is_noticed_and_given_up(
