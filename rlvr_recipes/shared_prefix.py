@@ -1,12 +1,12 @@
-"""The tokens with which all prompts of a batch begin, sent through the model once instead of once per row.
+"""What the prompts of a batch have in common, sent through the model once instead of once per row.
 
-In an 8-shot batch every prompt begins with the same exemplars. Their keys and values are computed once; every row then
-holds only its own tokens, and each attention layer lets it see the shared ones first. That is the same function of the
-same tokens, so it changes nothing but the rounding.
+In an 8-shot batch every prompt begins with the same exemplars, and the rows of a group have one question. Keys and
+values of these are computed once; every row then holds only its own tokens, and each attention layer lets it see the
+shared ones first. That is the same function of the same tokens, so it changes nothing but the rounding.
 
-In training the prefix goes through the model once per optimizer step. To the rows its keys and values are leaves; what
-the step's micro-batches send back to them adds up, and goes back through the prefix once, before the step. Gradients
-are linear, so that is exact.
+In training this happens once per optimizer step. To the rows the shared keys and values are leaves; what the step's
+micro-batches send back to them adds up, and goes back through the shared tokens once, before the step. Gradients are
+linear, so that is exact. docs/shared_prefix.md has a picture.
 """
 
 from collections.abc import Iterator, Sequence
@@ -117,6 +117,24 @@ class _Joint(torch.autograd.Function):
         return to_query, to_keys[None], to_values[None], to_key, to_value, None, None
 
 
+def _one_token(
+    query: torch.Tensor, keys: Any, values: Any, key: Any, value: Any, sees: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """What `_Joint` gives, without gradient, for one new token per row; as rows x 1 x heads x width."""
+    kind = query.dtype
+    exact = kind if kind in TOLERANCES else torch.float32
+    rows, heads, _, width = query.shape
+    groups, length = key.shape[1], keys.shape[2]
+    asked = (query * scale).view(rows, groups, heads // groups, width)
+    flat = asked.transpose(0, 1).reshape(groups, -1, width)
+    far = (flat.to(exact) @ keys[0].to(exact).transpose(1, 2)).view(groups, rows, -1, length).transpose(0, 1)
+    near = (asked.to(exact) @ key.to(exact).transpose(2, 3)).masked_fill(~sees, -torch.inf)
+    weights = torch.cat([far, near], dim=-1).softmax(-1).to(kind)
+    of_prefix = weights[..., :length].transpose(0, 1).reshape(groups, -1, length) @ values[0]
+    out = of_prefix.view(groups, rows, -1, width).transpose(0, 1) + weights[..., length:] @ value
+    return out.reshape(rows, 1, heads, width)
+
+
 def _scores(asked: torch.Tensor, keys: torch.Tensor, key: torch.Tensor, sees: torch.Tensor) -> tuple[Any, Any]:
     """Of every query to the prefix, by key head (groups x queries x prefix), and to its own row's tokens."""
     rows, groups, shared, new, width = asked.shape
@@ -169,11 +187,11 @@ def _attend(
         key, value = torch.cat([first, key], dim=2), torch.cat([second, value], dim=2)
         sees = torch.cat([behind.prompts_seen.expand(rows, 1, new, -1), sees], dim=3)
     mixed = torch.is_autocast_enabled(query.device.type)  # then sdpa has its own precision
-    if behind.prefix and not mixed and (query.dtype in TOLERANCES or new == 1):
-        kind = query.dtype if query.dtype in TOLERANCES else torch.float32
-        near = (each.to(kind) for each in (query, *behind.prefix[module.layer_idx], key, value))
-        out = _Joint.apply(*near, sees, scaling).to(query.dtype)
+    if behind.prefix and not mixed and torch.is_grad_enabled() and query.dtype in TOLERANCES:
+        out = _Joint.apply(query, *behind.prefix[module.layer_idx], key, value, sees, scaling)
         return out.transpose(1, 2).contiguous(), None
+    if behind.prefix and not mixed and new == 1:
+        return _one_token(query, *behind.prefix[module.layer_idx], key, value, sees, scaling), None
     if behind.prefix:  # torch's kernels keep 16-bit scores in 32 bits
         keys, values = (each.expand(rows, -1, -1, -1) for each in behind.prefix[module.layer_idx])
         sees = torch.cat([sees.new_ones(rows, 1, new, keys.shape[2]), sees], dim=3)
@@ -425,10 +443,11 @@ class SharedPrefixTrainer(GRPOTrainer):
         self._checked = False
         self._prompts: tuple[tuple[int, ...], ...] = ()  # of the latest generation, each once
         self._prefix_ids: tuple[int, ...] = ()  # what all of them begin with
-        self._of_step: SharedPrefix | None = None  # what the micro-batches of this step have in common
+        self._of_step: dict[Any, SharedPrefix] = {}  # what the micro-batches of this step have in common
         self.shares_prefix = shared_prefix
         if shared_prefix and (reason := self._obstacle()):
             self._give_up(reason)
+        self._averages = self.shares_prefix  # in every process alike, also where one gives up later
 
     def _give_up(self, reason: str) -> None:
         self.shares_prefix = False
@@ -522,12 +541,13 @@ class SharedPrefixTrainer(GRPOTrainer):
     def _prefix(self, model: Any) -> SharedPrefix:
         """What the rows have in common, under the weights of now; with gradients, one for all of a step."""
         gradient = torch.is_grad_enabled()
-        if gradient and self._of_step is not None:
-            return self._of_step
+        plan = self._prefix_ids, self._prompts
+        if gradient and plan in self._of_step:
+            return self._of_step[plan]
         with self.accelerator.autocast():
-            prefix = SharedPrefix(model, self._prefix_ids, self._prompts, gradient)
+            prefix = SharedPrefix(model, *plan, gradient)
         if gradient:
-            self._of_step = prefix
+            self._of_step[plan] = prefix
         return prefix
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -538,15 +558,15 @@ class SharedPrefixTrainer(GRPOTrainer):
 
     def _send_back(self) -> None:
         """Adds to the parameters' gradients what the step's rows have sent to the prefix."""
-        prefix, self._of_step = self._of_step, None
-        if not self.shares_prefix:
+        prefixes, self._of_step = list(self._of_step.values()), {}
+        several = self.accelerator.num_processes > 1
+        if not prefixes and not (several and self._averages):
             return
         assert self.model is not None
         parameters = [each for each in self.model.parameters() if each.requires_grad]
-        total = [None] * len(parameters) if prefix is None else prefix.send_back(parameters)
-        several = self.accelerator.num_processes > 1
-        if several:
-            total = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, total, strict=True)]
+        total: list[torch.Tensor | None] = [torch.zeros_like(each) if several else None for each in parameters]
+        for prefix in prefixes:
+            total = [_sum(*pair) for pair in zip(total, prefix.send_back(parameters), strict=True)]
         for parameter, gradient in zip(parameters, total, strict=True):
             if gradient is None:
                 continue
@@ -588,7 +608,6 @@ class SharedPrefixTrainer(GRPOTrainer):
         with self.accelerator.autocast():
             prefix = SharedPrefix(model, self._prefix_ids, self._prompts, gradient=True)
         if not prefix.knows(prompts_of(ids[:, :-logits_to_keep], mask[:, :-logits_to_keep])):
-            self._checked = False
             return
         dtype = prefix.dtype
         (logps, gradients), (expected, expected_gradients) = found(prefix), found(None)
@@ -600,11 +619,7 @@ class SharedPrefixTrainer(GRPOTrainer):
         off = sum(a * a for a, _ in norms) ** 0.5 / max(sum(b * b for _, b in norms) ** 0.5, 1e-30)
         mixed = self.accelerator.mixed_precision != "no"
         most, most_off = TOLERANCE_16_BIT if mixed else TOLERANCES.get(dtype, TOLERANCE_16_BIT)
-        worst = torch.tensor([apart / most, off / most_off], device=logps.device)
-        if self.accelerator.num_processes > 1:
-            everyone: Any = self.accelerator.gather(worst[None])
-            worst = everyone.amax(0)
-        if not bool((worst <= 1).all()):  # also where it is NaN
+        if not (apart <= most and off <= most_off):  # also where it is NaN
             self._give_up(
                 f"it differs from TRL's way by {apart:.2g} in log-probabilities ({most:g} are mere rounding) "
                 f"and by {off:.2g} in gradients ({most_off:g})"

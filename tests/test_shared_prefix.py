@@ -154,7 +154,7 @@ def trainer_of(model: Any, folder: Path, adapter: bool = True, **changes: Any) -
 
 def step_of(trainer: RecipeTrainer, share: bool) -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
     """Log-probabilities, entropies and gradients of the 2 micro-batches of a step, computed in one of the two ways."""
-    trainer.shares_prefix, trainer._checked, trainer._of_step = share, True, None
+    trainer.shares_prefix, trainer._checked, trainer._of_step = share, True, {}
     rows = [prompt for prompt in QUESTIONS for _ in range(2)]
     trainer._plan(rows)
     assert bool(trainer._prompts or trainer._prefix_ids) is share
@@ -225,7 +225,7 @@ def test_in_16_bits_gradients_are_as_near_as_rounding_allows(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("changes", [{}, {"beta": 0.1, "loss_type": "grpo"}, {"num_iterations": 2},
                                      {"importance_sampling_level": "sequence"}, {"loss_type": "cispo", "epsilon_high": 5.0},
-                                     {"steps_per_generation": 4}])  # fmt: skip
+                                     {"steps_per_generation": 4}, {"steps_per_generation": 1}])  # fmt: skip
 def test_a_run_is_the_same_with_and_without(changes: dict[str, Any], tmp_path: Path) -> None:
     """Same seed, same rollouts, same losses, and the same adapter up to rounding."""
     found = []
