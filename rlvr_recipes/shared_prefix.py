@@ -191,7 +191,8 @@ def _attend(
         out = _Joint.apply(query, *behind.prefix[module.layer_idx], key, value, sees, scaling)
         return out.transpose(1, 2).contiguous(), None
     if behind.prefix and not mixed and new == 1:
-        return _one_token(query, *behind.prefix[module.layer_idx], key, value, sees, scaling), None
+        keys, values = behind.prefix[module.layer_idx]
+        return _one_token(query, keys, values, key, value, sees, scaling), None
     if behind.prefix:  # torch's kernels keep 16-bit scores in 32 bits
         keys, values = (each.expand(rows, -1, -1, -1) for each in behind.prefix[module.layer_idx])
         sees = torch.cat([sees.new_ones(rows, 1, new, keys.shape[2]), sees], dim=3)
