@@ -201,6 +201,11 @@ _SECOND_LOOK = re.compile(
     r"(?:check|verify)\b",
     re.IGNORECASE,
 )
+_AND_SO = re.compile(  # a further conclusion in the same sentence
+    rf",\s*(?:and\s+)?(?:so|hence|thus|therefore|then)\b[^,;]*?\b(?:is|are|equals?|becomes?|costs?|makes?)\s+"
+    rf"(?:\w+\s+){{0,2}}?(?P<value>{_MONEY})[^,;]*\Z",
+    re.IGNORECASE,
+)
 _ADJUNCT = re.compile(
     rf"\b(?:of|for|in|from|with|by|at|than|after|on|the)\s+(?:the\s+|all\s+|about\s+)?{_MONEY}(?=\s+[a-z])",
     re.IGNORECASE,
@@ -547,6 +552,8 @@ def _check_numbers(sentence: str, plain: str, answer: str, again: bool, others: 
         raise Nothing(f"{match[0]!r} after the answer")
     if (again and _CHECKS.search(sentence)) or (_ROUNDED.search(plain) and _rounded(others, answer)):
         return
+    if (further := _AND_SO.search(plain)) and _numerals(further[0]) <= others:
+        raise Nothing("another conclusion after the answer")
     if not again and (_CONCLUDES.search(plain) or _SETTLES.search(plain)):
         raise Nothing("another conclusion after the answer")
     if _PARTS.search(plain) and _adds_up(others, answer):

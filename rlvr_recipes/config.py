@@ -78,7 +78,9 @@ class RunConfig:
     )
     shared_prefix: bool = field(
         default=True,
-        metadata={"help": "Send what all prompts begin with through the model once, wherever that is exact."},
+        metadata={
+            "help": "What prompts have in common goes through the model once, where that is exact; else with every row."
+        },
     )
 
 

@@ -294,6 +294,8 @@ def find_recipe(name_or_path: str) -> Path:
     path = Path(name_or_path[:4096])
     if path.suffix == ".py" or len(path.parts) > 1:
         if not path.is_file():
+            if (path / "manifest.json").is_file():
+                raise UserError(f"{path} is a run folder: go on with it by --resume {path}, or score it with eval")
             kind = "run folder" if path.is_dir() or path.parts[0] == "runs" else "recipe file (a path ends in .py)"
             raise UserError(f"{path} is no {kind}" if path.exists() else f"there is no {kind} {path}")
         return path.resolve()

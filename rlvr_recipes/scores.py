@@ -198,17 +198,26 @@ def flipped_text(
     """The problems whose verdict differs, with both completions, to read.
 
     Args:
-        ours, theirs: records of the policy and of the one it is compared with; of several samples the first is shown.
+        ours, theirs: records of the policy and of the one it is compared with; of several samples one is shown that
+            tells: a right one of the side that is right more often, a wrong one of the other.
         flipped: rows, in the order in which they are shown.
     """
     first = first_reward(recipe)
-    sides = [{record["row"]: record for record in reversed(records)} for records in (theirs, ours)]
+    sides: list[dict[int, list[Record]]] = []
+    for records in (theirs, ours):
+        side: dict[int, list[Record]] = {}
+        for record in records:
+            side.setdefault(record["row"], []).append(record)
+        sides.append(side)
     found = []
     for row in flipped:
         lines = [f"## row {row}", *(f"{name}: {value}" for name, value in rows[row].items())]
-        for name, side in zip(("base", "policy"), sides, strict=True):
-            record = side[row]
+        rights = [[record[first] == 1.0 for record in side[row]] for side in sides]
+        for number, (name, side) in enumerate(zip(("base", "policy"), sides, strict=True)):
+            right, most = rights[number], sum(rights[number]) >= sum(rights[1 - number])
+            record = side[row][right.index(most) if most in right else 0]
             paid = "right" if record[first] == 1.0 else "wrong"
+            paid = paid if len(right) == 1 else f"{sum(right)} of {len(right)} right, one that is {paid}"
             lines.append(f"--- {name}, {paid}" + (f" ({record['reason']})" if "reason" in record else ""))
             lines.append(record["completion"].strip())
         found.append("\n".join(lines))

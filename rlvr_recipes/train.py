@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
     """The rows to train on and to evaluate on, read once by every reward so that a bad one is found now."""
+    from rlvr_recipes.runs import Training
+
     run = config.run
     train = recipe.rows_of("train", run.dataset_path)
     recipe.check_rows(train, "train")
@@ -40,6 +42,8 @@ def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
         rows = recipe.rows_of(split, run.dataset_path)
         recipe.check_rows(rows, split)
         data[split] = rows[: run.eval_rows]
+        if known := len(Training.on(data["train"], 0).seen(data[split])):
+            say(f"note: {known} of the {len(data[split])} {split} rows are train rows too, so they measure no learning")
     return data
 
 

@@ -106,7 +106,7 @@ def test_the_recipe_of_the_readme_trains_and_can_be_resumed(clone: Path) -> None
 def test_the_readme_names_our_own_fields_and_no_file_that_is_not_there() -> None:
     from rlvr_recipes.config import RunConfig
 
-    own = re.search(r"plus six of ours:\n(.*?)\. Our", README, re.DOTALL)
+    own = re.search(r"plus seven of ours:\n(.*?)\. Our", README, re.DOTALL)
     assert own is not None
     assert re.findall(r"`(\w+)`", own[1]) == [field.name for field in dataclasses.fields(RunConfig)]
     for link in re.findall(r"\]\(([^)]+)\)", README):
