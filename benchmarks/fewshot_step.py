@@ -211,6 +211,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gsm8k", required=True, help="folder with GSM8K's train and test files")
+    parser.add_argument("--turns", type=int, default=2, help="how often each side has its turn")
     parser.add_argument("--grow", action="store_true", help="also by shots, rows and completion length")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -228,11 +229,11 @@ def main() -> None:
         "ours, 8 shots, checkpointing": {**base, "side": "ours", "steps": 3, "checkpointing": True},
     }
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in named}
-    for turn in range(2):
+    for turn in range(args.turns):
         for name, job in named.items():
-            if turn == 0 or "checkpointing" not in name:
+            if "checkpointing" not in name or (turn == 0 and args.grow):
                 found[name].append(run(job))
-    text, steps = table(found)
+    text, steps = table({name: each for name, each in found.items() if each})
     print(f"## A few-shot step\n\n{about()}\n\n{GROUPS} groups of {SAMPLES}, {LENGTH} tokens each:\n\n{text}\n")
     ours, trl = found["ours, 8 shots"], found["TRL, 8 shots"]
     ratio = {p: statistics.median(s for o in trl for s in o[p]) / statistics.median(s for o in ours for s in o[p])
