@@ -93,3 +93,17 @@ def make_config() -> Callable[..., Any]:
         return resolve(recipe, flags, given, "my.yaml")
 
     return make
+
+
+@pytest.fixture
+def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs the eval command in an empty folder, in this process, and gives what it printed."""
+    from rlvr_recipes import eval as eval_
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> str:
+        assert eval_.main([*map(str, words)]) == 0
+        return capsys.readouterr().out
+
+    return run

@@ -29,18 +29,6 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().rstrip("\n").split("\n")]
 
 
-@pytest.fixture
-def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Score:
-    """Runs the command in an empty folder, in this process, and gives what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> str:
-        assert eval_.main([*map(str, words)]) == 0
-        return capsys.readouterr().out
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short training run of the offline recipe."""

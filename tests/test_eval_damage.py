@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from rlvr_recipes import UserError, load_recipe
-from rlvr_recipes import eval as eval_
 from rlvr_recipes.evaluation import Parts
 from rlvr_recipes.models import base_of, check_lengths, check_weights
 from rlvr_recipes.runs import Training
@@ -28,18 +27,6 @@ RECIPE = Recipe(model=A.model, rows=rows, prompt=prompt, rewards={{mine: 1.0}}, 
                 config={{"max_completion_length": 8, "load_in_4bit": False}})
 """
 PLAIN = "def prompt(row, exemplars): return row['question']\n"
-
-
-@pytest.fixture
-def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Score:
-    """Runs the command in an empty folder, in this process, and gives what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: object) -> str:
-        assert eval_.main([*map(str, words)]) == 0
-        return capsys.readouterr().out
-
-    return run
 
 
 def recipe_of(folder: Path, body: str) -> Path:
