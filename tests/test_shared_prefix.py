@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from trl import GRPOConfig, GRPOTrainer
 
-from rlvr_recipes import shared_prefix
+from rlvr_recipes import load_recipe, shared_prefix
 from rlvr_recipes.evaluation import Transformers
 from rlvr_recipes.generation import StopRule
 from rlvr_recipes.shared_prefix import SharedPrefix, common_prefix, obstacle
@@ -251,6 +251,17 @@ def test_mixed_precision_passes_its_own_check(adapter: bool, tmp_path: Path) -> 
     trainer.train()
     assert trainer.shares_prefix
     assert trainer._checked
+
+
+def test_questions_of_different_lengths_behind_8_exemplars_pass_the_check(tmp_path: Path) -> None:
+    recipe = load_recipe("gsm8k_fewshot")
+    questions = [{"question": "How many hens are 2 hens and 3 hens?" + " Each is brown." * n} for n in (0, 20, 3, 40)]
+    prompts = recipe.prompts_of(questions, recipe.exemplars_shown(8))
+    trainer = trainer_of(AutoModelForCausalLM.from_pretrained(TINY, dtype=torch.float32), tmp_path, max_steps=1)
+    trainer.train_dataset = datasets.Dataset.from_list([{"prompt": prompt} for prompt in prompts])
+    trainer.train()
+    assert trainer._checked
+    assert trainer.shares_prefix
 
 
 def test_what_differs_from_trls_way_is_noticed_and_given_up(
