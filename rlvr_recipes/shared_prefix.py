@@ -11,6 +11,7 @@ linear, so that is exact. docs/shared_prefix.md has a picture.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -73,86 +74,100 @@ def obstacle(model: Any, longest: int) -> str:
 # ------------------------------------------------------------------------------------------------------- attention
 
 
-class _Joint(torch.autograd.Function):
-    """Attention of rows to a prefix and to their own tokens, in one softmax.
+# Keys and values, runs x key heads x tokens x width, and what is seen of them: runs x 1 x (1 or new tokens) x tokens,
+# None for all. A run is rows that follow each other and see the same: all rows for a prefix, one row for own tokens.
+Part = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]
 
-    For the prefix, the queries of all rows are one matrix per key head, so nothing is copied per row. The weights are
-    not kept for the backward pass but computed again (Dao et al. 2022, FlashAttention, section 3.1).
+
+def _by_run(of_rows: torch.Tensor, runs: int, groups: int) -> torch.Tensor:
+    """Rows x heads x new x width, as runs x key heads x queries x width."""
+    rows, heads, new, width = of_rows.shape
+    apart = of_rows.reshape(runs, rows // runs, groups, heads // groups, new, width)
+    return apart.transpose(1, 2).reshape(runs, groups, -1, width)
+
+
+def _by_row(of_runs: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
+    """The other way, as the query has its rows, heads and new tokens."""
+    rows, heads, new, _ = query.shape
+    runs, groups, _, width = of_runs.shape
+    apart = of_runs.reshape(runs, groups, rows // runs, heads // groups, new, width)
+    return apart.transpose(1, 2).reshape(rows, heads, new, width)
+
+
+class _Joint(torch.autograd.Function):
+    """Attention to several parts in one softmax, on CPUs.
+
+    The queries of a run are one matrix per key head, so nothing is copied per row. torch's kernel attends to one part
+    and tells the sum of its weights, by which the parts are weighed; its backward pass takes the sum over all parts
+    (Dao et al. 2022, FlashAttention, sections 3.1 and B.2).
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Any, keys: Any, values: Any, key: Any, value: Any, sees: Any, scale: float) -> Any:
-        rows, heads, new, width = query.shape
-        groups = key.shape[1]
-        asked = (query * scale).view(rows, groups, heads // groups, new, width)
-        far, near = _scores(asked, keys, key, sees)
-        top = torch.maximum(_by_row(far.amax(-1), asked), near.amax(-1).view(asked.shape[:-1]))
-        far = far.sub_(_by_group(top)).exp_()
-        near = near.sub_(top.flatten(2, 3)[..., None]).exp_()
-        total = _by_row(far.sum(-1), asked) + near.sum(-1).view(asked.shape[:-1])
-        out = (far @ values[0]).view(groups, rows, -1, new, width).transpose(0, 1) + (near @ value).view(asked.shape)
-        out = out / total[..., None]
-        ctx.save_for_backward(query, keys, values, key, value, sees, out, top + total.log())
+    def forward(ctx: Any, query: Any, scale: float, *parts: Any) -> Any:
+        outs, sums = [], []
+        for keys, values, bias in zip(*[iter(parts)] * 3, strict=True):
+            asked = _by_run(query, *keys.shape[:2])
+            out, log_sum = _attention(asked, keys, values, attn_mask=bias, scale=scale)
+            outs.append(_by_row(out, query))
+            sums.append(_by_row(log_sum[..., None], query))
+        log_total = torch.stack(sums).logsumexp(0)
+        out = sum(out.mul_((of_part - log_total).exp_()) for out, of_part in zip(outs, sums, strict=True))
+        ctx.save_for_backward(query, out, log_total, *parts)
         ctx.scale = scale
-        return out.reshape(rows, heads, new, width)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        query, keys, values, key, value, sees, out, log_total = ctx.saved_tensors
-        rows, heads, new, width = query.shape
-        groups = key.shape[1]
-        asked = (query * ctx.scale).view(rows, groups, heads // groups, new, width)
-        back = gradients[0].reshape(asked.shape)
-        delta = (back * out).sum(-1)
-        far, near = _scores(asked, keys, key, sees)
-        far, near = far.sub_(_by_group(log_total)).exp_(), near.sub_(log_total.flatten(2, 3)[..., None]).exp_()
-        flat_back, flat_asked = (each.transpose(0, 1).reshape(groups, -1, width) for each in (back, asked))
-        rows_back, rows_asked = back.flatten(2, 3), asked.flatten(2, 3)
-        to_values, to_value = far.transpose(1, 2) @ flat_back, near.transpose(2, 3) @ rows_back
-        far = far.mul_((flat_back @ values[0].transpose(1, 2)).sub_(_by_group(delta)))
-        near = near.mul_((rows_back @ value.transpose(2, 3)).sub_(delta.flatten(2, 3)[..., None]))
-        to_query = (far @ keys[0]).view(groups, rows, -1, new, width).transpose(0, 1) + (near @ key).view(asked.shape)
-        to_keys, to_key = far.transpose(1, 2) @ flat_asked, near.transpose(2, 3) @ rows_asked
-        to_query = (to_query * ctx.scale).reshape(query.shape)
-        return to_query, to_keys[None], to_values[None], to_key, to_value, None, None
+        query, out, log_total, *parts = ctx.saved_tensors
+        to_query, to_parts = torch.zeros_like(query), []
+        for keys, values, bias in zip(*[iter(parts)] * 3, strict=True):
+            runs, groups = _enough(len(keys), keys.shape[1], len(query)), keys.shape[1]
+            back, asked, given, total = (_by_run(each, runs, groups) for each in (gradients[0], query, out, log_total))
+            several = (each.expand(runs, -1, -1, -1) for each in (keys, values))
+            found = _attention_backward(
+                back, asked, *several, given, total[..., 0], 0.0, False, attn_mask=bias, scale=ctx.scale
+            )
+            to_query += _by_row(found[0], query)
+            to_parts += [*(each.sum_to_size(keys.shape) for each in found[1:]), None]
+        return to_query, None, *to_parts
 
 
-def _one_token(
-    query: torch.Tensor, keys: Any, values: Any, key: Any, value: Any, sees: torch.Tensor, scale: float
-) -> torch.Tensor:
-    """What `_Joint` gives, without gradient, for one new token per row; as rows x 1 x heads x width."""
+_attention: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_attention_backward: Any = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+
+def _enough(runs: int, groups: int, rows: int) -> int:
+    """Into how many runs one run is cut, for every thread to have one: torch's backward pass gives it no more."""
+    if runs > 1:
+        return runs
+    return next((cut for cut in range(1, rows) if rows % cut == 0 and cut * groups >= torch.get_num_threads()), rows)
+
+
+def _bias(seen: torch.Tensor | None, query: torch.Tensor, groups: int) -> torch.Tensor | None:
+    """What is added to the scores of a run: a number so low that no weight is left where something is not seen."""
+    if seen is None:
+        return None
+    if seen.shape[2] > 1:  # the queries of a run, which here is a row, are `new` tokens for each of a key's heads
+        rows, _, new, tokens = seen.shape
+        seen = seen[:, :, None].expand(rows, 1, query.shape[1] // groups, new, tokens).reshape(rows, 1, -1, tokens)
+    return torch.zeros(seen.shape, dtype=query.dtype).masked_fill_(~seen, torch.finfo(query.dtype).min / 2)
+
+
+def _one_token(query: torch.Tensor, parts: Sequence[Part], scale: float) -> torch.Tensor:
+    """What `_Joint` gives, without gradient, on any device and in any precision, for one new token per row."""
     kind = query.dtype
     exact = kind if kind in TOLERANCES else torch.float32
-    rows, heads, _, width = query.shape
-    groups, length = key.shape[1], keys.shape[2]
-    asked = (query * scale).view(rows, groups, heads // groups, width)
-    flat = asked.transpose(0, 1).reshape(groups, -1, width)
-    far = (flat.to(exact) @ keys[0].to(exact).transpose(1, 2)).view(groups, rows, -1, length).transpose(0, 1)
-    near = (asked.to(exact) @ key.to(exact).transpose(2, 3)).masked_fill(~sees, -torch.inf)
-    weights = torch.cat([far, near], dim=-1).softmax(-1).to(kind)
-    of_prefix = weights[..., :length].transpose(0, 1).reshape(groups, -1, length) @ values[0]
-    out = of_prefix.view(groups, rows, -1, width).transpose(0, 1) + weights[..., length:] @ value
-    return out.reshape(rows, 1, heads, width)
-
-
-def _scores(asked: torch.Tensor, keys: torch.Tensor, key: torch.Tensor, sees: torch.Tensor) -> tuple[Any, Any]:
-    """Of every query to the prefix, by key head (groups x queries x prefix), and to its own row's tokens."""
-    rows, groups, shared, new, width = asked.shape
-    far = asked.transpose(0, 1).reshape(groups, -1, width) @ keys[0].transpose(1, 2)
-    near = asked.flatten(2, 3) @ key.transpose(2, 3)
-    hidden = ~sees[:, :, None].expand(rows, 1, shared, new, -1).reshape(rows, 1, shared * new, -1)
-    return far, near.masked_fill_(hidden, -torch.inf)
-
-
-def _by_row(of_queries: torch.Tensor, asked: torch.Tensor) -> torch.Tensor:
-    """A value per query of a group, as rows x groups x heads x new."""
-    rows, groups, shared, new, _ = asked.shape
-    return of_queries.view(groups, rows, shared, new).transpose(0, 1)
-
-
-def _by_group(of_rows: torch.Tensor) -> torch.Tensor:
-    """The other way, with an axis for the prefix."""
-    return of_rows.transpose(0, 1).flatten(1)[..., None]
+    scores = []
+    for keys, _, seen in parts:
+        asked = _by_run(query * scale, *keys.shape[:2]).to(exact)
+        found = asked @ keys.to(exact).transpose(2, 3)
+        scores.append(_by_row(found if seen is None else found.masked_fill(~seen, -torch.inf), query))
+    weights = torch.cat(scores, dim=-1).softmax(-1).to(kind).split([part[0].shape[2] for part in parts], dim=-1)
+    outs = [
+        _by_row(_by_run(each, *keys.shape[:2]) @ values, query)
+        for each, (keys, values, _) in zip(weights, parts, strict=True)
+    ]
+    return torch.stack(outs).sum(0)
 
 
 def _attend(
@@ -172,35 +187,44 @@ def _attend(
         key, value: rows x key heads x own tokens x width.
         attention_mask: rows x 1 x new tokens x own tokens, True where seen; None for all that came before.
     """
-    if behind is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
-    if behind.kept is not None:  # a checkpointed layer comes by a second time, which changes nothing
+    if behind is not None and behind.kept is not None:  # a checkpointed layer comes by again, which changes nothing
         behind.kept.setdefault(module.layer_idx, (key, value))
+    if behind is None or not (behind.prefix or behind.prompts):
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
     rows, new, own = len(query), query.shape[2], key.shape[2]
-    if attention_mask is None:
+    if attention_mask is None and new > 1:
         attention_mask = torch.ones(new, own, dtype=torch.bool, device=query.device).tril(own - new)[None, None]
-    sees = attention_mask[..., :own].expand(rows, 1, new, own)
+    sees = None if attention_mask is None else attention_mask[..., :own].expand(rows, 1, new, own)
+    parts: list[Part] = [(key, value, sees)]
     if behind.prompts:
         first, second = behind.prompts[module.layer_idx]
-        if behind.of_row is not None:
-            first, second = first[behind.of_row], second[behind.of_row]
-        key, value = torch.cat([first, key], dim=2), torch.cat([second, value], dim=2)
-        sees = torch.cat([behind.prompts_seen.expand(rows, 1, new, -1), sees], dim=3)
+        parts.insert(0, (first[behind.of_runs], second[behind.of_runs], behind.prompts_seen))
+    if behind.prefix:
+        parts.insert(0, (*behind.prefix[module.layer_idx], None))
     mixed = torch.is_autocast_enabled(query.device.type)  # then sdpa has its own precision
-    if behind.prefix and not mixed and torch.is_grad_enabled() and query.dtype in TOLERANCES:
-        out = _Joint.apply(query, *behind.prefix[module.layer_idx], key, value, sees, scaling)
-        return out.transpose(1, 2).contiguous(), None
-    if behind.prefix and not mixed and new == 1:
-        keys, values = behind.prefix[module.layer_idx]
-        return _one_token(query, keys, values, key, value, sees, scaling), None
-    if behind.prefix:  # torch's kernels keep 16-bit scores in 32 bits
-        keys, values = (each.expand(rows, -1, -1, -1) for each in behind.prefix[module.layer_idx])
-        sees = torch.cat([sees.new_ones(rows, 1, new, keys.shape[2]), sees], dim=3)
-        key, value = torch.cat([keys, key], dim=2), torch.cat([values, value], dim=2)
-    out = torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=sees, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
-    )
+    if not mixed and query.device.type == "cpu" and query.dtype in TOLERANCES:
+        flat = [each for k, v, seen in parts for each in (k, v, _bias(seen, query, k.shape[1]))]
+        out = _Joint.apply(query, scaling, *flat)
+    elif not mixed and new == 1 and not torch.is_grad_enabled():
+        out = _one_token(query, parts, scaling)
+    else:  # torch's kernels keep 16-bit scores in 32 bits
+        keys, values = (torch.cat([_for_rows(part[n], rows) for part in parts], dim=2) for n in (0, 1))
+        seen = [
+            query.new_ones(rows, 1, new, k.shape[2], dtype=torch.bool)
+            if some is None
+            else _for_rows(some, rows).expand(-1, -1, new, -1)
+            for k, _, some in parts
+        ]
+        out = torch.nn.functional.scaled_dot_product_attention(
+            query, keys, values, attn_mask=torch.cat(seen, dim=3), scale=scaling,
+            enable_gqa=query.shape[1] != key.shape[1],
+        )  # fmt: skip
     return out.transpose(1, 2).contiguous(), None
+
+
+def _for_rows(of_runs: torch.Tensor, rows: int) -> torch.Tensor:
+    runs = len(of_runs)
+    return of_runs.expand(rows, -1, -1, -1) if runs == 1 else of_runs.repeat_interleave(rows // runs, 0)
 
 
 AttentionInterface.register(_NAME, _attend)
@@ -215,8 +239,8 @@ class Behind:
     Args:
         prefix: keys and values that every row sees; one row. Empty for none.
         prompts: further ones, of which each row sees one. Empty for none.
-        prompts_seen: rows x 1 x 1 x tokens, False for padding.
-        of_row: for each row the number of its prompt; None where `prompts` has one for each row.
+        of_runs: the numbers of the prompts that rows see, in runs of equal length.
+        prompts_seen: runs x 1 x 1 x tokens, False for padding.
         keep: whether this pass's own keys and values are kept.
     """
 
@@ -224,11 +248,11 @@ class Behind:
         self,
         prefix: Layers,
         prompts: Layers | None = None,
+        of_runs: torch.Tensor | slice | None = None,
         prompts_seen: Any = None,
-        of_row: torch.Tensor | None = None,
         keep: bool = False,
     ) -> None:
-        self.prefix, self.prompts, self.prompts_seen, self.of_row = prefix, prompts, prompts_seen, of_row
+        self.prefix, self.prompts, self.of_runs, self.prompts_seen = prefix, prompts, of_runs, prompts_seen
         self.kept: dict[int, tuple[torch.Tensor, torch.Tensor]] | None = {} if keep else None
 
 
@@ -343,12 +367,10 @@ class SharedPrefix:
             behind = Behind(prefix)
             begins = torch.full((1, 1), len(self.ids), device=self.device)
         else:
-            of_row = torch.tensor([self._numbers[prompt] for prompt in prompts], device=self.device)
-            seen = self._seen[of_row, None, None]
-            if self.gradient:
-                behind = Behind(prefix, self._prompts.layers, seen, of_row)
-            else:  # once, not in every layer of every new token
-                behind = Behind(prefix, [(key[of_row], value[of_row]) for key, value in self._prompts.layers], seen)
+            of_runs = runs_of([self._numbers[prompt] for prompt in prompts])
+            everything = of_runs == list(range(len(self._seen)))  # then nothing is copied
+            chosen = slice(None) if everything else torch.tensor(of_runs, device=self.device)
+            behind = Behind(prefix, self._prompts.layers, chosen, self._seen[chosen, None, None])
             begins = torch.tensor([[len(prompt) - 1] for prompt in prompts], device=self.device)
 
         def told(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -408,6 +430,16 @@ class SharedPrefix:
                 model.generate = generate
             else:
                 del model.generate
+
+
+def runs_of(numbers: list[int]) -> list[int]:
+    """The numbers that stand in runs of one length, each once; all of them where the runs differ in length.
+
+    >>> runs_of([3, 3, 1, 1]), runs_of([3, 3, 1])
+    ([3, 1], [3, 3, 1])
+    """
+    lengths = [(number, len(list(same))) for number, same in groupby(numbers)]
+    return [number for number, _ in lengths] if len({length for _, length in lengths}) == 1 else numbers
 
 
 def prompts_of(input_ids: torch.Tensor, attention_mask: torch.Tensor) -> list[tuple[int, ...]]:

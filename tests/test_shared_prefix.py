@@ -318,3 +318,50 @@ def test_what_it_leans_on_in_trl_and_transformers_is_still_there() -> None:
     ), f"trl {trl.__version__} no longer hands unknown arguments to the model"
     given = list(inspect.signature(sdpa_attention_forward).parameters)
     assert given[:5] == ["module", "query", "key", "value", "attention_mask"]
+
+
+@pytest.mark.parametrize("threads", [1, 16])
+@pytest.mark.parametrize(
+    ("kind", "new"), [(torch.float64, 3), (torch.float64, 1), (torch.bfloat16, 3), (torch.bfloat16, 1)]
+)
+def test_attention_to_parts_is_attention_to_all_of_them(
+    kind: torch.dtype, new: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    torch.manual_seed(0)
+    rows, heads, groups, width, of_prefix, of_prompt, own = 6, 4, 2, 8, 11, 5, 4
+
+    def some(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, dtype=torch.float64).to(kind).requires_grad_(kind == torch.float64)
+
+    query, key, value = some(rows, heads, new, width), some(rows, groups, own, width), some(rows, groups, own, width)
+    prefix = some(1, groups, of_prefix, width), some(1, groups, of_prefix, width)
+    prompts = some(3, groups, of_prompt, width), some(3, groups, of_prompt, width)
+    seen = torch.ones(2, 1, 1, of_prompt, dtype=torch.bool)
+    seen[0, ..., :2] = False
+    behind = shared_prefix.Behind([prefix], [prompts], torch.tensor([2, 0]), seen)
+    mask = torch.ones(new, own, dtype=torch.bool).tril(own - new).expand(rows, 1, new, own).clone()
+    mask[1, ..., :2] = False
+    layer = torch.nn.Module()
+    layer.layer_idx = 0
+    with torch.set_grad_enabled(kind == torch.float64):
+        found = shared_prefix._attend(layer, query, key, value, mask, width**-0.5, behind)[0]
+    number = torch.tensor([2, 2, 2, 0, 0, 0])
+    parts = [
+        [part.expand(rows, -1, -1, -1), of_row[number], each]
+        for part, of_row, each in zip(prefix, prompts, (key, value), strict=True)
+    ]
+    keys, values = (torch.cat(each, dim=2).double().repeat_interleave(heads // groups, 1) for each in parts)
+    seen = torch.cat([torch.ones(rows, 1, new, of_prefix, dtype=torch.bool),
+                      seen[[0, 0, 0, 1, 1, 1]].expand(rows, 1, new, of_prompt), mask], dim=3)  # fmt: skip
+    scores = (query.double() @ keys.transpose(2, 3)) * width**-0.5
+    expected = (scores.masked_fill(~seen, -torch.inf).softmax(-1) @ values).transpose(1, 2)
+    if kind == torch.bfloat16:
+        assert torch.allclose(found.double(), expected, atol=0.02)
+        return
+    assert torch.allclose(found, expected, atol=1e-12)
+    leaves = [query, key, value, *prefix, *prompts]
+    weights = torch.randn_like(expected)
+    one, other = (torch.autograd.grad((each * weights).sum(), leaves) for each in (found, expected))
+    for ours, plain in zip(one, other, strict=True):
+        assert torch.allclose(ours, plain, atol=1e-12)
