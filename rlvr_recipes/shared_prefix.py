@@ -208,7 +208,8 @@ def _attend(
     elif not mixed and new == 1 and not torch.is_grad_enabled():
         out = _one_token(query, parts, scaling)
     else:  # torch's kernels keep 16-bit scores in 32 bits
-        keys, values = (torch.cat([_for_rows(part[n], rows) for part in parts], dim=2) for n in (0, 1))
+        keys = torch.cat([_for_rows(keys, rows) for keys, _, _ in parts], dim=2)
+        values = torch.cat([_for_rows(values, rows) for _, values, _ in parts], dim=2)
         seen = [
             query.new_ones(rows, 1, new, k.shape[2], dtype=torch.bool)
             if some is None
