@@ -12,6 +12,7 @@ training. The same command goes on with an evaluation that was cut short, and sh
 """
 
 import argparse
+import difflib
 import hashlib
 import json
 import re
@@ -158,6 +159,8 @@ def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str
     given = read_file(own.config) if own.config else run.values_here() if run is not None else None
     folder = Path(name)
     adapter = folder if (folder / "adapter_config.json").is_file() else None
+    if name != BASE and not folder.exists() and difflib.get_close_matches(name, [BASE]):
+        raise UserError(f"there is no model folder {name}; did you mean `--model {BASE}`?")
     words = flags if name == BASE else ["--model_name_or_path", models.base_of(adapter) if adapter else name, *flags]
     config = resolve(recipe, words, given, f"--config {own.config}", own.options)
     if adapter is not None:
@@ -410,7 +413,7 @@ def evaluate(
         if subject.adapter is not None:
             model = models.add_adapter(model, subject.adapter)
     for cell in cells:
-        title = f"{subject.label}, {len(cell.exemplars)} shots, {split}"
+        title = f"{subject.label}, {len(cell.exemplars)}-shot, {split}"
         evaluation.evaluate(
             model, tokenizer, recipe, rows, cell.exemplars, config, cell.completions, title, sampling, backend
         )
@@ -449,7 +452,7 @@ def report(
         lines: dict[str, list[tuple[int, scores.Estimate]]] = {}
         for cell, summary in zip(cells, summaries, strict=True):
             shots = cell.subject.training.shots
-            trained = "" if shots is None else f", trained with {shots} shots"
+            trained = "" if shots is None else f", trained {shots}-shot"
             line = lines.setdefault(cell.labels["policy"] + trained, [])
             line.append((len(cell.exemplars), summary.accuracy))
         chart.accuracy_by_shots(
@@ -487,7 +490,7 @@ def compare(
     found = scores.compare(records, theirs, recipe)
     text = scores.flipped_text(recipe, rows, records, theirs, found.flipped)
     (ours.parent / "flipped.md").write_text(text, encoding="utf-8")
-    shots = f", {labels['eval shots']} shots" if "eval shots" in labels else ""
+    shots = f", {labels['eval shots']}-shot" if "eval shots" in labels else ""
     command.say(f"\n{labels['policy']} against {base_labels['policy']}{shots}: {found}")
     if found.flipped:
         example = text.split("\n\n## ")[0].removeprefix("## ")

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, GenerationConfig
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 from trl import GRPOTrainer
@@ -30,6 +30,17 @@ CHECKED_ROWS = 2  # of the first batch, by which the two ways are compared
 TOLERANCES = {torch.float64: (1e-6, 1e-5), torch.float32: (1e-4, 1e-3)}
 TOLERANCE_16_BIT = (0.5, 0.2)
 _NAME = "rlvr_recipes_shared_prefix"
+# Generation settings that look at the completion only, whatever they are. Others are shared at these values and unset.
+HARMLESS = frozenset(
+    "max_length max_new_tokens min_new_tokens max_time do_sample temperature top_k top_p min_p top_h typical_p "
+    "epsilon_cutoff eta_cutoff renormalize_logits remove_invalid_values suppress_tokens use_cache cache_implementation "
+    "cache_config max_cache_len prefill_chunk_size disable_compile compile_config output_attentions "
+    "output_hidden_states output_scores output_logits return_dict_in_generate pad_token_id bos_token_id eos_token_id "
+    "transformers_version".split()
+)
+AT_REST = {"repetition_penalty": 1.0, "encoder_repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "num_beams": 1,
+           "encoder_no_repeat_ngram_size": 0, "num_return_sequences": 1, "min_length": 0, "length_penalty": 1.0,
+           "guidance_scale": 1.0}  # fmt: skip
 
 
 def common_prefix(prompt_ids: Sequence[list[int]]) -> int:
@@ -69,6 +80,25 @@ def obstacle(model: Any, longest: int) -> str:
     if model.config._attn_implementation not in ("sdpa", _NAME):
         return f"its attention is {model.config._attn_implementation}"
     return ""
+
+
+def reads_prompts(*configs: Any) -> list[str]:
+    """The generation settings that look at a prompt's tokens, or need a way of their own, by name.
+
+    Args:
+        configs: of generation; each fills what the ones before leave unset.
+    """
+    asked: dict[str, Any] = {}
+    for config in configs:
+        for name, value in config.to_dict().items():
+            if asked.get(name) is None:
+                asked[name] = value
+    rest = GenerationConfig().to_dict() | AT_REST
+    return [
+        name
+        for name, value in asked.items()
+        if value is not None and name not in HARMLESS and not name.startswith("_") and value != rest.get(name)
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------- attention
@@ -231,6 +261,7 @@ def _for_rows(of_runs: torch.Tensor, rows: int) -> torch.Tensor:
 AttentionInterface.register(_NAME, _attend)
 AttentionMaskInterface.register(_NAME, sdpa_mask)
 
+Plan = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]  # the prefix, and the prompts that are computed once too
 Layers = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each rows x key heads x tokens x width
 
 
@@ -329,7 +360,9 @@ class SharedPrefix:
                 input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, behind=behind
             )
         assert behind.kept is not None
-        return _Pass(behind.kept, self.gradient)
+        made = _Pass(behind.kept, self.gradient)
+        behind.kept = None  # a checkpointed layer holds `behind`, and would hold its own graph by it for ever
+        return made
 
     @property
     def dtype(self) -> torch.dtype:
@@ -457,6 +490,18 @@ def _padded(rows: Sequence[tuple[int, ...]], device: Any) -> tuple[torch.Tensor,
     return ids, mask
 
 
+@contextmanager
+def _under_another_name(model: Any) -> Iterator[None]:
+    """Inside the block attention is called sdpa: continuous batching knows that name, and not ours."""
+    config = _base(model).config
+    name = config._attn_implementation
+    config._attn_implementation = "sdpa" if name == _NAME else name
+    try:
+        yield
+    finally:
+        config._attn_implementation = name
+
+
 def _base(model: Any) -> Any:
     """The decoder inside an adapter."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -475,8 +520,10 @@ class SharedPrefixTrainer(GRPOTrainer):
     def __init__(self, *args: Any, shared_prefix: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._checked = False
-        self._prompts: tuple[tuple[int, ...], ...] = ()  # of the latest generation, each once
-        self._prefix_ids: tuple[int, ...] = ()  # what all of them begin with
+        self._attention = _base(self.accelerator.unwrap_model(self.model)).config._attn_implementation
+        # Of the latest generation in training and of that in evaluation.
+        self._plans: dict[bool, Plan] = {True: ((), ()), False: ((), ())}
+        self._said = ""
         self._of_step: dict[Any, SharedPrefix] = {}  # what the micro-batches of this step have in common
         self.shares_prefix = shared_prefix
         if shared_prefix and (reason := self._obstacle()):
@@ -494,8 +541,10 @@ class SharedPrefixTrainer(GRPOTrainer):
         dropouts = [getattr(args, "lora_dropout", 0.0), getattr(config, "attention_dropout", 0.0) or 0.0]
         model = self.accelerator.unwrap_model(self.model)
         dropouts += [module.p for module in model.modules() if isinstance(module, torch.nn.Dropout)]
-        if any(dropouts):
-            return "with dropout, rows would share what each should draw for itself"
+        if any(dropouts) or args.neftune_noise_alpha:
+            return "with dropout or noise, rows would share what each should draw for itself"
+        if self.rollout_func is not None:
+            return "rollout_func makes prompts of its own"
         if self._is_vlm or self.tools or self.environments:
             return "images and tools have paths of their own"
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
@@ -511,23 +560,44 @@ class SharedPrefixTrainer(GRPOTrainer):
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *args: Any, **kwargs: Any) -> Any:
         self._plan(prompt_ids)
-        penalty = self.repetition_penalty != 1.0  # it looks at the exemplars' tokens too
-        if not self._shares or penalty or self.use_vllm:
-            return super()._generate_single_turn(prompt_ids, *args, **kwargs)
         model = self.accelerator.unwrap_model(self.model_wrapped)
+        reason = self._whole_rollouts(model)
+        if not self._shares or reason:
+            if self._shares and self._said != reason:
+                self._said = reason
+                say(f"shared prefix: in the loss only; rollouts read whole prompts: {reason}")
+            with _under_another_name(model):
+                return super()._generate_single_turn(prompt_ids, *args, **kwargs)
         training = model.training
         model.eval()
         # accelerate sets autocast around the forward of what it prepared; `generate` of an adapter goes past that.
         inside = _base(model) is not model
         with torch.no_grad(), nullcontext() if inside else self.accelerator.autocast():
-            prefix = SharedPrefix(model, self._prefix_ids, self._prompts)
+            prefix = SharedPrefix(model, *self._planned)
         model.train(training)
         with prefix.generating(model):
             return super()._generate_single_turn(prompt_ids, *args, **kwargs)
 
+    def _whole_rollouts(self, model: Any) -> str:
+        """Why generation is left to TRL; empty if it is not."""
+        if self.use_vllm:
+            return "vLLM has a prefix cache of its own"
+        if self.use_transformers_continuous_batching:
+            return "continuous batching has a cache of its own"
+        if names := reads_prompts(self.generation_config, model.generation_config):
+            return f"{', '.join(names)} may look at them"
+        return ""
+
+    @property
+    def _planned(self) -> "Plan":
+        assert self.model is not None
+        return self._plans[self.model.training]
+
     def _plan(self, prompt_ids: list[list[int]]) -> None:
         """What the rows of a generation have in common, and whether computing it once saves anything."""
-        self._prompts, self._prefix_ids = (), ()
+        assert self.model is not None
+        mode = self.model.training
+        self._plans[mode] = ((), ())
         if not self.shares_prefix:
             return
         longest = max(map(len, prompt_ids)) + (self.max_completion_length or 0)
@@ -541,9 +611,8 @@ class SharedPrefixTrainer(GRPOTrainer):
         once = length + len(prompts) * (max(map(len, prompts)) - length)
         rows: int = self.args.per_device_train_batch_size
         most = max(map(len, prompts))
-        self._prefix_ids = prompts[0][:length]
-        if once <= rows * most and most > length + 1 and len(prompts) < len(prompt_ids):
-            self._prompts = prompts
+        pays = once <= rows * most and most > length + 1 and len(prompts) < len(prompt_ids)
+        self._plans[mode] = (prompts[0][:length], prompts if pays else ())
 
     # ---- log-probabilities
 
@@ -570,12 +639,12 @@ class SharedPrefixTrainer(GRPOTrainer):
 
     @property
     def _shares(self) -> bool:
-        return self.shares_prefix and bool(self._prompts or self._prefix_ids)
+        return self.shares_prefix and any(self._planned)
 
     def _prefix(self, model: Any) -> SharedPrefix:
         """What the rows have in common, under the weights of now; with gradients, one for all of a step."""
         gradient = torch.is_grad_enabled()
-        plan = self._prefix_ids, self._prompts
+        plan = self._planned
         if gradient and plan in self._of_step:
             return self._of_step[plan]
         with self.accelerator.autocast():
@@ -583,6 +652,13 @@ class SharedPrefixTrainer(GRPOTrainer):
         if gradient:
             self._of_step[plan] = prefix
         return prefix
+
+    def _inner_training_loop(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._inner_training_loop(*args, **kwargs)
+        finally:  # a step that was interrupted must not reach the next run
+            self._of_step = {}
+            _base(self.accelerator.unwrap_model(self.model)).config._attn_implementation = self._attention
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         loss = super().training_step(*args, **kwargs)
@@ -643,7 +719,7 @@ class SharedPrefixTrainer(GRPOTrainer):
             return logps.detach(), direct
 
         with self.accelerator.autocast():
-            prefix = SharedPrefix(model, self._prefix_ids, self._prompts, gradient=True)
+            prefix = SharedPrefix(model, *self._planned, gradient=True)
         if not prefix.knows(prompts_of(ids[:, :-logits_to_keep], mask[:, :-logits_to_keep])):
             return
         dtype = prefix.dtype

@@ -141,7 +141,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
     process = PartialState()
     folder, checkpoint = open_folder(recipe, config, data, resumed)
     precision = "NF4" if config.model.load_in_4bit else config.model.dtype
-    say(f"policy {config.model_name} ({precision}), {len(exemplars)} shots; run folder {folder.path}")
+    say(f"policy {config.model_name} ({precision}), {len(exemplars)}-shot; run folder {folder.path}")
     results = folder.results
     split, rows = next(((name, rows) for name, rows in data.items() if name != "train"), ("", []))
     try:

@@ -148,7 +148,7 @@ def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
         "--max_completion_length", 24, "--eval_rows", 8, "--output_dir", tmp_path / "run",
     )  # fmt: skip
     assert "data: 6961 train rows, 8 test rows" in done.stdout
-    assert "(NF4), 8 shots" in done.stdout
+    assert "(NF4), 8-shot" in done.stdout
     rows = pyarrow.parquet.read_table(tmp_path / "run" / "completions" / "step_00001.parquet").to_pylist()
     assert len(rows) == 4
     for row in rows:

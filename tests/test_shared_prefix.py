@@ -1,5 +1,6 @@
 """The shared prefix is the same function of the same tokens, in every family it is used for; others take whole prompts."""
 
+import gc
 import inspect
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 import torch
 import trl
 from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, TrainerCallback
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from trl import GRPOConfig, GRPOTrainer
 
@@ -135,7 +136,7 @@ QUESTIONS = [[*PREFIX, *own] for own in ([11, 12, 13], [14, 15, 16, 17, 18, 19],
 NORMS = {torch.float64: (1e-6, 1e-5), torch.float32: (1e-4, 1e-3)}  # of log-probabilities, of gradients
 
 
-def trainer_of(model: Any, folder: Path, adapter: bool = True, **changes: Any) -> RecipeTrainer:
+def trainer_of(model: Any, folder: Path, adapter: bool = True, others: Any = None, **changes: Any) -> RecipeTrainer:
     """A trainer with a random adapter on a tiny model, 4 rows in a micro-batch and 2 micro-batches in a step."""
     tokenizer = AutoTokenizer.from_pretrained(TINY, padding_side="left")
     fields: dict[str, Any] = dict(
@@ -148,7 +149,7 @@ def trainer_of(model: Any, folder: Path, adapter: bool = True, **changes: Any) -
     return RecipeTrainer(
         model=model, reward_funcs=lambda completions, **_: [float(len(c) % 3) for c in completions],
         args=GRPOConfig(**(fields | changes)), processing_class=tokenizer, peft_config=lora if adapter else None,
-        train_dataset=datasets.Dataset.from_list(rows),
+        train_dataset=datasets.Dataset.from_list(rows), **(others or {}),
     )  # fmt: skip
 
 
@@ -157,7 +158,7 @@ def step_of(trainer: RecipeTrainer, share: bool) -> tuple[torch.Tensor, torch.Te
     trainer.shares_prefix, trainer._checked, trainer._of_step = share, True, {}
     rows = [prompt for prompt in QUESTIONS for _ in range(2)]
     trainer._plan(rows)
-    assert bool(trainer._prompts or trainer._prefix_ids) is share
+    assert any(trainer._planned) is share
     trainer.model.zero_grad()
     logps, entropies = [], []
     for batch in (rows[0::2], rows[1::2]):
@@ -365,3 +366,119 @@ def test_attention_to_parts_is_attention_to_all_of_them(
     one, other = (torch.autograd.grad((each * weights).sum(), leaves) for each in (found, expected))
     for ours, plain in zip(one, other, strict=True):
         assert torch.allclose(ours, plain, atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------- what an attack has found
+
+
+def gradients_of(trainer: RecipeTrainer) -> list[list[torch.Tensor]]:
+    """Fills up with the gradients before each optimizer step."""
+    found: list[list[torch.Tensor]] = []
+
+    class Watch(TrainerCallback):
+        def on_pre_optimizer_step(self, *_: Any, **__: Any) -> None:
+            found.append([p.grad.clone() for p in trainer.model.parameters() if p.grad is not None])
+
+    trainer.add_callback(Watch())
+    return found
+
+
+def test_a_step_that_was_interrupted_leaves_nothing_to_the_next_run(tmp_path: Path) -> None:
+    steps = []
+    for share in (True, False):
+        trainer = trainer_of(made("qwen2"), tmp_path, steps_per_generation=1, max_steps=1)
+        trainer.shares_prefix = share
+        plain, asked = trainer._calculate_rewards, []
+
+        def interrupted(*args: Any, plain: Any = plain, asked: list[int] = asked, **kwargs: Any) -> Any:
+            asked.append(1)
+            if len(asked) == 2:  # between the two micro-batches of a step
+                raise KeyboardInterrupt
+            return plain(*args, **kwargs)
+
+        trainer._calculate_rewards = interrupted
+        found = gradients_of(trainer)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train()
+        torch.manual_seed(5)
+        trainer.train()
+        steps.append(found[-1])
+    assert apart(*steps) < 1e-4
+
+
+def test_steps_with_checkpointing_leave_nothing_in_memory(tmp_path: Path) -> None:
+    alive = []
+
+    class Count(TrainerCallback):
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            gc.collect()
+            alive.append(sum(isinstance(each, torch.Tensor) for each in gc.get_objects()))
+
+    trainer = trainer_of(made("qwen2"), tmp_path, gradient_checkpointing=True, max_steps=4)
+    trainer.add_callback(Count())
+    trainer.train()
+    assert trainer.shares_prefix
+    assert alive[-1] == alive[1]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"repetition_penalty": 5.0},
+        {"generation_kwargs": {"repetition_penalty": 5.0}},
+        {"generation_kwargs": {"no_repeat_ngram_size": 1}, "temperature": 0.3},
+        {"generation_kwargs": {"encoder_repetition_penalty": 5.0}},
+        {"generation_kwargs": {"num_beams": 2}},
+        {"generation_kwargs": {"guidance_scale": 1.5}},
+        {"use_transformers_continuous_batching": True},
+        {"generation_kwargs": {"top_k": 3, "min_p": 0.01}},
+    ],
+)
+def test_generation_that_looks_at_prompts_gets_them_whole(
+    asked: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written, ends = [], []
+    for share in (True, False):
+        trainer = trainer_of(made("qwen2"), tmp_path, max_completion_length=12, **asked)
+        trainer.shares_prefix = share
+        plain = trainer._calculate_rewards
+        trainer._calculate_rewards = lambda *args, plain=plain: (written.append(args[2]), plain(*args))[1]
+        torch.manual_seed(1)
+        trainer.train()
+        ends.append([p.detach().clone() for p in trainer.model.parameters()])
+        assert trainer.shares_prefix is share
+        assert trainer.model.get_base_model().config._attn_implementation == "sdpa"
+    assert written[: len(written) // 2] == written[len(written) // 2 :]
+    assert apart(*ends) < 1e-4
+    said = "rollouts read whole prompts" in capsys.readouterr().out
+    assert said is ("top_k" not in asked.get("generation_kwargs", {}))
+
+
+def test_an_evaluation_between_steps_leaves_the_plan_of_training(tmp_path: Path) -> None:
+    others = {"eval_dataset": datasets.Dataset.from_list([{"prompt": "one two three"}, {"prompt": "four"}])}
+    changes = {"steps_per_generation": 8, "eval_strategy": "steps", "eval_steps": 1, "max_steps": 4}
+    trainer = trainer_of(made("qwen2"), tmp_path, others=others, **changes)
+    planned = []
+
+    class Watch(TrainerCallback):
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            planned.append(trainer._plans[True])
+
+    trainer.add_callback(Watch())
+    trainer.train()
+    assert all(len(prefix) > 32 for prefix, _ in planned)
+    assert not any(trainer._plans[False][0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "others", "reason"),
+    [
+        ({"neftune_noise_alpha": 5.0}, {}, "with dropout or noise"),
+        ({}, {"rollout_func": lambda prompts, trainer: {}}, "rollout_func makes prompts of its own"),
+    ],
+)
+def test_what_makes_prompts_or_noise_of_its_own_is_left_to_trl(
+    changes: dict[str, Any], others: dict[str, Any], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not trainer_of(made("qwen2"), tmp_path, **changes, others=others).shares_prefix
+    assert reason in capsys.readouterr().out
