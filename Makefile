@@ -6,6 +6,12 @@ ARGS   ?=
 PYTHON ?= python3
 BIN    := .venv/bin
 
+UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),\
+             $(filter-out RECIPE ARGS RUN PYTHON SHELL MAKE%,$(name))))
+ifneq ($(strip $(UNKNOWN)),)
+$(error there is no variable $(strip $(UNKNOWN)); take RECIPE, ARGS, RUN or PYTHON)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev train resume eval test test-slow test-gpu check clean
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt

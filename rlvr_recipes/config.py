@@ -120,6 +120,9 @@ class _Parser(TrlParser):
         for action in self._actions:
             if action.type is dict:  # dict("...") takes no JSON
                 action.type = json.loads
+            for option in action.option_strings:
+                if option.startswith("--no_"):
+                    action.help = f"The same as --{action.dest} false."
 
     def error(self, message: str) -> NoReturn:
         if choice := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
@@ -269,7 +272,7 @@ def resolve(
 
 
 def describe_fields() -> str:
-    """Every field with its help, for --fields."""
+    """Every field with its help and its default on this machine, for --fields."""
     parser = _Parser()
-    parser.set_defaults(output_dir="")
-    return parser.format_help()
+    parser.set_defaults(output_dir="", **DEFAULTS, **device_defaults())
+    return parser.format_help() + "\nThe defaults are those of this project on this machine; a recipe has its own."

@@ -27,12 +27,14 @@ class UserError(Exception):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` for a misspelt name, or nothing where no known name is near.
+    """`; did you mean X?` for a misspelt name or for initials, or nothing where no known name is near.
 
-    >>> nearest("lerning_rate", ["learning_rate", "max_steps"])
-    '; did you mean learning_rate?'
+    >>> nearest("lerning_rate", ["learning_rate", "max_steps"]), nearest("--lr", ["--lora_r", "--learning_rate"])
+    ('; did you mean learning_rate?', '; did you mean --learning_rate?')
     """
-    found = difflib.get_close_matches(name, list(known), n=1)
+    known = list(known)
+    initials = [each for each in known if re.sub(r"([a-zA-Z])[a-zA-Z]*_?", r"\1", each) == name and "_" in each]
+    found = initials or difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {found[0]}?" if found else ""
 
 

@@ -163,6 +163,7 @@ def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
         (["train"], "the recipe comes first"),
         (["train", "arithmetics"], "did you mean arithmetic?"),
         (["train", "arithmetic", "--lerning_rate", "1"], "no option --lerning_rate; did you mean --learning_rate?"),
+        (["train", "arithmetic", "--lr", "1"], "no option --lr; did you mean --learning_rate?"),
         (["train", "arithmetic", "--config", "none.yaml"], "--config none.yaml: No such file"),
         (["train", "arithmetic", "--train_rows", "4"], "training has 4 rows, but one generation takes 8 prompts"),
         (["train", "arithmetic", "--shots", "9"], "shots is 9, but there are 8 exemplars"),
@@ -286,6 +287,9 @@ def test_every_field_can_be_listed(command: Command) -> None:
     printed = command("train", "--fields").stdout
     for name in ("--learning_rate", "--num_generations", "--lora_r", "--dataset_path"):
         assert name in printed
+    plain = " ".join(printed.split())
+    assert "The initial learning rate for AdamW. (default: 2e-05)" in plain  # ours, not TRL's
+    assert "The same as --shared_prefix false." in plain
 
 
 def test_importing_recipes_and_rewards_loads_nothing_heavy() -> None:

@@ -50,6 +50,13 @@ def make(folder: Path, words: list[str]) -> str:
     return done.stdout
 
 
+def test_a_misspelt_make_variable_is_named() -> None:
+    words = ["make", "--dry-run", "train", "RECIPIE=gsm8k_fewshot"]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "there is no variable RECIPIE; take RECIPE, ARGS, RUN or PYTHON" in done.stderr
+
+
 def test_the_readme_has_the_commands_it_should() -> None:
     assert COMMANDS[:2] == ["make train", "make train RECIPE=gsm8k_fewshot"]
     assert set(IN_CI) < set(COMMANDS)

@@ -254,7 +254,9 @@ def test_mixed_precision_passes_its_own_check(adapter: bool, tmp_path: Path) -> 
     assert trainer._checked
 
 
-def test_questions_of_different_lengths_behind_8_exemplars_pass_the_check(tmp_path: Path) -> None:
+def test_questions_of_different_lengths_behind_8_exemplars_pass_the_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     recipe = load_recipe("gsm8k_fewshot")
     questions = [{"question": "How many hens are 2 hens and 3 hens?" + " Each is brown." * n} for n in (0, 20, 3, 40)]
     prompts = recipe.prompts_of(questions, recipe.exemplars_shown(8))
@@ -263,6 +265,9 @@ def test_questions_of_different_lengths_behind_8_exemplars_pass_the_check(tmp_pa
     trainer.train()
     assert trainer._checked
     assert trainer.shares_prefix
+    assert (
+        capsys.readouterr().out.count("shared prefix: on, checked on the first batch: differs from TRL's way by") == 1
+    )
 
 
 def test_what_differs_from_trls_way_is_noticed_and_given_up(
