@@ -5,7 +5,7 @@
 
 Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions,
 8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians
-over the steps after the first. Peak memory is what a step takes beyond what the process held before.
+over the steps after the first. Peak memory is what a part takes beyond what the process held before the first step.
 """
 
 import argparse
@@ -31,6 +31,10 @@ def memory(name: str) -> float:
     found = re.search(rf"{name}:\s*(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
+
+
+def forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def prompts_of(job: dict[str, Any]) -> list[Any]:
@@ -82,11 +86,16 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     trainer = made(job)
     parts: dict[str, list[float]] = {"rollout": [], "loss": [], "step": []}
     spent = {"rollout": 0.0, "inside": 0.0}
+    peaks = {"rollout": 0.0, "loss": 0.0}
     roll, inner = trainer._generate_and_score_completions, trainer.training_step
 
     def timed_roll(*args: Any, **kwargs: Any) -> Any:
         began = time.perf_counter()
+        peaks["loss"] = max(peaks["loss"], memory("VmHWM"))
+        forget_peak()
         found = roll(*args, **kwargs)
+        peaks["rollout"] = max(peaks["rollout"], memory("VmHWM"))
+        forget_peak()
         spent["rollout"] += time.perf_counter() - began
         return found
 
@@ -112,13 +121,15 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
             parts["loss"].append(spent["inside"] - spent["rollout"])
 
     trainer.add_callback(Clock())
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of loading
+    forget_peak()  # that of loading
     before = memory("VmRSS")
     trainer.train()
+    peaks["loss"] = max(peaks["loss"], memory("VmHWM"))
     shares = getattr(trainer, "shares_prefix", None)
     return {
         **{name: seconds[1:] for name, seconds in parts.items()},
-        "peak": memory("VmHWM") - before,
+        "peaks": {part: peak - before for part, peak in peaks.items()},
+        "peak": max(peaks.values()) - before,
         "shares": shares,
     }
 
@@ -195,10 +206,19 @@ def table(jobs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]
             part: statistics.median(s for one in found for s in one[part]) for part in ("rollout", "loss", "step")
         }
         rollout, loss = found[0]["tokens"]
-        peak = statistics.median(one["peak"] for one in found)
-        lines.append([name, f"{rollout:,}", f"{loss:,}", *(f"{each:.1f}" for each in seconds.values()), f"{peak:,.0f}"])
+        peaks = [statistics.median(one["peaks"][part] for one in found) for part in ("rollout", "loss")]
+        lines.append(
+            [
+                name,
+                f"{rollout:,}",
+                f"{loss:,}",
+                *(f"{each:.1f}" for each in seconds.values()),
+                *(f"{each:,.0f}" for each in peaks),
+            ]
+        )
         steps[name] = seconds["step"]
-    header = ["", "tokens, rollout", "tokens, loss", "rollout, s", "loss and backward, s", "step, s", "peak, MiB"]
+    header = ["", "tokens, rollout", "tokens, loss", "rollout, s", "loss and backward, s", "step, s",
+              "peak of rollout, MiB", "peak of loss and backward, MiB"]  # fmt: skip
     return markdown(header, lines), steps
 
 
