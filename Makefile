@@ -13,7 +13,7 @@ $(error there is no variable $(strip $(UNKNOWN)); take RECIPE, ARGS, RUN or PYTH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev train resume eval test test-slow test-gpu check clean
+.PHONY: help install install-dev show train resume eval test test-slow test-gpu check clean
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 help:                ## list these targets
@@ -33,6 +33,9 @@ install-dev: .venv/installed-dev ## and what tests and checks need
 .venv/installed-dev: .venv/installed
 	$(PIP) --editable '.[dev]'
 	@touch $@
+
+show: .venv/installed ## print a prompt of RECIPE, and what its rewards say of its cases
+	@$(BIN)/python -m rlvr_recipes.show "$(RECIPE)" $(ARGS)
 
 train: .venv/installed ## train RECIPE (arithmetic) with ARGS
 	@$(BIN)/python -m rlvr_recipes.train "$(RECIPE)" $(ARGS)

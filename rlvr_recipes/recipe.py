@@ -236,26 +236,37 @@ class Recipe:
                 "for a right answer and less for all else; what it counts for in training is its weight in rewards"
             )
 
+    def judged(self, number: int, case: Case) -> Iterator[tuple[str, float | None, Any, dict[str, Any]]]:
+        """What the rewards pay for a case: name, pay, the pay it expects, and what was logged of it."""
+        rewards = {reward.__name__: reward for reward in self.rewards}
+        columns = {name: [value] for name, value in case.fields.items() if name not in rewards}
+        place = f"recipe {self.name}, case {number}"
+        expected = [name for name in rewards if name in case.fields]
+        if not expected:
+            raise UserError(f"{place} expects no pay; say it of one of {', '.join(rewards)}")
+        for name in expected:
+            logged: dict[str, Any] = {}
+
+            def log(column: str, values: list[Any], logged: dict[str, Any] = logged) -> None:
+                logged[column] = values[0]
+
+            try:
+                with users_code(self.path):
+                    (paid,) = pay(rewards[name], [case.completion], columns, log_extra=log)
+                if name == next(iter(rewards)):
+                    self.check_decides(paid)
+            except UserError as error:
+                raise UserError(f"{place}: {error}") from error
+            yield name, paid, case.fields[name], logged
+
     def check_cases(self) -> None:
         """Scores every case; a `UserError` names the first whose pay is not the expected one."""
-        rewards = {reward.__name__: reward for reward in self.rewards}
         for number, case in enumerate(self.cases, 1):
-            columns = {name: [value] for name, value in case.fields.items() if name not in rewards}
-            place = f"recipe {self.name}, case {number}"
-            expected = [name for name in rewards if name in case.fields]
-            if not expected:
-                raise UserError(f"{place} expects no pay; say it of one of {', '.join(rewards)}")
-            for name in expected:
-                try:
-                    with users_code(self.path):
-                        (paid,) = pay(rewards[name], [case.completion], columns)
-                    if name == next(iter(rewards)):
-                        self.check_decides(paid)
-                except UserError as error:
-                    raise UserError(f"{place}: {error}") from error
-                if paid != case.fields[name]:
+            for name, paid, expected, _ in self.judged(number, case):
+                if paid != expected:
                     raise UserError(
-                        f"{place}: {name} pays {paid}, the case says {case.fields[name]}, for {case.completion!r}"
+                        f"recipe {self.name}, case {number}: {name} pays {paid}, the case says {expected}, "
+                        f"for {case.completion!r}"
                     )
 
     def check_rows(self, rows: Sequence[Row], split: str) -> None:
