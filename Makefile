@@ -53,11 +53,16 @@ test: .venv/installed-dev ## the tests that fit in a few minutes
 test-slow: .venv/installed-dev ## the long ones: whole training runs
 	$(BIN)/python -m pytest -m 'slow and not gpu'
 
-check: .venv/installed-dev ## style, types, doctests
+ifeq ($(origin RECIPE),file)
+check: .venv/installed-dev ## style, types, doctests; with RECIPE=..., whether that recipe can be trained, with ARGS
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest -q --doctest-modules rewards rlvr_recipes
+else
+check: .venv/installed
+	@$(BIN)/python -m rlvr_recipes.check "$(RECIPE)" $(ARGS)
+endif
 
 test-gpu: .venv/installed-dev ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu

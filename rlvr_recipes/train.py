@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlvr_recipes import command
+from rlvr_recipes import command, selftest
 from rlvr_recipes.command import say
 from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError, load_recipe
 
@@ -44,6 +44,10 @@ def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
         data[split] = rows[: run.eval_rows]
         if known := len(Training.on(data["train"], 0).seen(data[split])):
             say(f"note: {known} of the {len(data[split])} {split} rows are train rows too, so they measure no learning")
+    selftest.refuse_unpaid_exemplars(recipe, train)
+    for finding in selftest.golds(recipe, data["train"], "train"):
+        if finding.good is False:
+            say(f"note: {finding.text}; look at it with: {command.line('check', recipe.path)}")
     return data
 
 

@@ -1,0 +1,138 @@
+"""What a recipe's own rewards say of its exemplars and golds, before any model is loaded.
+
+A reward that refuses the form that the prompt shows, or the gold in that very form, pays nothing however well the
+policy answers; one that pays golds of other problems pays for guesses. Both look like a run that does not learn.
+"""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rewards.extract import extract
+from rlvr_recipes.recipe import Recipe, Reward, Row, UserError, pay, users_code
+
+TRIED = 512  # rows, spread over the split
+LUCKY = 0.02  # share of golds that may be paid for other problems: 1/2 and 0.5, or two words for one thing
+_OWN = frozenset("prompts completions completion_ids trainer_state log_extra log_metric".split())
+
+
+class Finding(NamedTuple):
+    """One line of a check: what was looked at, and whether a run can begin with it. None: it could not be looked at."""
+
+    good: bool | None
+    text: str
+
+
+def gold_column(reward: Reward, row: Row) -> str | None:
+    """The one column that a reward asks for, if that is a text or a number."""
+    parameters = inspect.signature(reward).parameters.values()
+    asked = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    columns = [name for name in asked if name not in _OWN]
+    if len(columns) == 1 and isinstance(row.get(columns[0]), str | int | float):
+        return columns[0]
+    return None
+
+
+def form_of(recipe: Recipe) -> tuple[str, str] | None:
+    """What stands on an answer's line before and behind it: in the first exemplar, else the first case paid in full."""
+    first = next(iter(recipe.rewards)).__name__
+    shown = [solution for _, solution in recipe.exemplars]
+    shown += [case.completion for case in recipe.cases if case.fields.get(first) == 1.0]
+    for text in shown:
+        answer = extract(text).text
+        lines = [line for line in text.splitlines() if answer and answer in line]
+        if answer and lines:
+            before, _, after = lines[-1].rpartition(answer)
+            return before, after
+    return None
+
+
+def _paid(recipe: Recipe, reward: Reward, texts: Sequence[str], golds: Sequence[Any], column: str, chat: bool) -> Any:
+    """Pays, and what was logged of them; texts become messages where the recipe's prompts are."""
+    logged: dict[str, list[Any]] = {}
+    completions: list[Any] = [[{"role": "assistant", "content": text}] for text in texts] if chat else list(texts)
+    with users_code(recipe.path):
+        return pay(reward, completions, {column: golds}, log_extra=logged.__setitem__), logged
+
+
+def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
+    """Whether every exemplar is paid in full for the answer it commits to, by every reward that needs only a gold."""
+    first = next(iter(recipe.rewards))
+    column = gold_column(first, rows[0])
+    if not recipe.exemplars:
+        return []
+    if column is None:
+        return [Finding(None, f"exemplars: not tried, {first.__name__} needs more than one text or number of a row")]
+    chat = not isinstance(recipe.prompts_of(rows[:1], recipe.exemplars[:0])[0], str)
+    answers = [extract(solution) for _, solution in recipe.exemplars]
+    kind = type(rows[0][column])
+    for number, answer in enumerate(answers, 1):
+        if answer.text is None:
+            if getattr(first, "__module__", "").startswith("rewards."):
+                return [Finding(False, f"exemplar {number} can earn nothing from {first.__name__}: {answer.reason}")]
+            return [Finding(None, f"exemplars: not tried, no answer was found in exemplar {number}")]
+    golds = [answer.text for answer in answers]
+    if kind is not str:
+        try:
+            golds = [kind(gold) for gold in golds]
+        except ValueError:
+            return [Finding(None, f"exemplars: not tried, their answers are no {kind.__name__}")]
+    texts = [solution for _, solution in recipe.exemplars]
+    checked = []
+    for reward in recipe.rewards:
+        if reward is not first and gold_column(reward, rows[0]) not in (None, column):
+            continue
+        try:
+            paid, logged = _paid(recipe, reward, texts, golds, column, chat)
+        except UserError as error:
+            if reward is first:
+                return [Finding(False, f"exemplars: {error.__cause__ or error}")]
+            continue  # it needs a column that an exemplar has not
+        known = [case.fields[reward.__name__] for case in recipe.cases if reward.__name__ in case.fields]
+        full = 1.0 if reward is first else max([one for one in (*known, *paid) if one is not None], default=0.0)
+        for number, one in enumerate(paid, 1):
+            if one is not None and one < full:
+                reason = logged.get("reason", [""] * number)[number - 1]
+                why = f" ({reason})" if reason else ""
+                return [Finding(False, f"exemplar {number} earns {one:g} of {full:g} from {reward.__name__}{why}")]
+        checked.append(reward.__name__)
+    return [Finding(True, f"exemplars: {len(texts)} of {len(texts)} paid in full by {', '.join(checked)}")]
+
+
+def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
+    """Whether golds are paid in the form that the recipe asks for, and whether those of other problems are not."""
+    first = next(iter(recipe.rewards))
+    column, form = gold_column(first, rows[0]), form_of(recipe)
+    if column is None or form is None:
+        return [Finding(None, f"golds: not tried in the asked form, no exemplar and no paid case of {first.__name__}")]
+    tried = list(range(0, len(rows), max(1, len(rows) // TRIED)))
+    values = [rows[number][column] for number in tried]
+    chat = not isinstance(recipe.prompts_of([rows[0]], ())[0], str)
+    texts = [f"{form[0]}{value}{form[1]}" for value in values]
+    paid, logged = _paid(recipe, first, texts, values, column, chat)
+    missed = [number for number, one in enumerate(paid) if one is not None and one < 1.0]
+    right = len(values) - len(missed)
+    if missed:
+        at = missed[0]
+        reason = logged.get("reason", [""] * len(values))[at]
+        why = f" ({reason})" if reason else ""
+        text = f"golds in the asked form: {right} of {len(values)} {split} rows paid"
+        return [Finding(False, f"{text}; row {tried[at]} is not: {texts[at]!r}{why}")]
+    found = [Finding(True, f"golds in the asked form: {right} of {len(values)} {split} rows paid")]
+    others = values[len(values) // 2 :] + values[: len(values) // 2]
+    pairs = [(text, value, other) for text, value, other in zip(texts, values, others, strict=True) if value != other]
+    if not pairs:
+        return [*found, Finding(False, f"golds: all of them are {values[0]!r}, so a constant answer earns everything")]
+    paid, _ = _paid(recipe, first, [text for text, _, _ in pairs], [other for _, _, other in pairs], column, chat)
+    lucky = [pair for pair, one in zip(pairs, paid, strict=True) if one is not None and one >= 1.0]
+    text = f"answers of other problems: {len(lucky)} of {len(pairs)} paid"
+    if len(lucky) > LUCKY * len(pairs):
+        return [*found, Finding(False, f"{text}, such as {lucky[0][1]!r} where {lucky[0][2]!r} is right")]
+    return [*found, Finding(True, text)]
+
+
+def refuse_unpaid_exemplars(recipe: Recipe, rows: Sequence[Row]) -> None:
+    """Raises a `UserError` where an exemplar does not earn the recipe's own rewards: it would teach to earn nothing."""
+    for finding in exemplars(recipe, rows):
+        if finding.good is False:
+            raise UserError(f"recipe {recipe.name}: {finding.text}; the policy learns the form that exemplars show")

@@ -1,0 +1,124 @@
+"""`check` finds what would spoil a run before a model is loaded, by name, and nothing in the recipes that are shipped."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, TINY
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+TASK = """
+from rewards import answer_line, correct_answer, correct_number
+from rlvr_recipes import Case, Recipe, prompts
+
+EXEMPLARS = [("1 + 1?", "1 + 1 = 2\\n#### 2"), ("2 + 2?", "2 + 2 = 4\\n#### 4")]
+REWARDS = {correct_number: 1.0, answer_line: 0.1}
+CASES = [Case("#### 2", answer="2", correct_number=1.0, answer_line=1.0)]
+CONFIG = {"max_completion_length": 32}
+
+def rows(split):
+    return [{"question": f"{n} + 1?", "answer": GOLD(n + 1)} for n in range(40)]
+
+def prompt(row, exemplars):
+    return prompts.plain(exemplars, row["question"])
+
+GOLD = str
+CHANGE
+RECIPE = Recipe(model="MODEL", rows=rows, prompt=prompt, exemplars=EXEMPLARS, shots=2, rewards=REWARDS, cases=CASES,
+                config=CONFIG)
+"""
+BROKEN = {
+    "exemplars in another form": (
+        'EXEMPLARS = [("1 + 1?", "It is 2."), ("2 + 2?", "It is 4.")]',
+        "exemplar 1 can earn nothing from correct_number: no answer is committed to",
+    ),
+    "one exemplar in another form": (
+        'EXEMPLARS = [EXEMPLARS[0], ("2 + 2?", "The answer is 4.")]',
+        "exemplar 2 earns 0 of 1 from answer_line",
+    ),
+    "an exemplar that hedges": (
+        'EXEMPLARS = [EXEMPLARS[0], ("2 + 2?", "#### 4 or 5")]',
+        "exemplars: gold answer '4 or 5' is not a number",
+    ),
+    "a constant reward": (
+        "def correct_number(completions, answer, **kwargs):\n    return [1.0] * len(completions)\n"
+        "REWARDS = {correct_number: 1.0}\nCASES = []",
+        "answers of other problems: 40 of 40 paid, such as",
+    ),
+    "golds that a reward of one's own cannot read": (
+        "def correct_number(completions, answer, **kwargs):\n"
+        "    return [float(c.split('#### ')[-1].replace(',', '') == a) for c, a in zip(completions, answer)]\n"
+        "REWARDS = {correct_number: 1.0}\nCASES = []\nGOLD = lambda n: f'{n * 100:,}'",
+        "golds in the asked form: 10 of 40 train rows paid; row 9 is not: '#### 1,000'",
+    ),
+    "one gold for all": ("GOLD = lambda n: '7'", "a constant answer earns everything"),
+    "a tiny completion limit": (
+        'CONFIG = {"max_completion_length": 8}',
+        "exemplars' answers: 0 of 2 fit max_completion_length 8",
+    ),
+    "prompts beyond the context": (
+        'EXEMPLARS = [("1 + 1?" * 4000, "#### 2"), EXEMPLARS[1]]',
+        "prompts are never cut: show fewer exemplars",
+    ),
+    "a case that is not paid": (
+        'CASES = [Case("#### 3", answer="2", correct_number=1.0)]',
+        "case 1: correct_number pays 0.0, the case says 1.0",
+    ),
+}
+
+
+def task(folder: Path, change: str) -> Path:
+    file = folder / "task.py"
+    file.write_text(TASK.replace("CHANGE", change).replace("MODEL", str(TINY)))
+    return file
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_recipe_is_caught_by_name(name: str, tmp_path: Path, command: Command) -> None:
+    change, message = BROKEN[name]
+    done = command("check", task(tmp_path, change), check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert any(line.startswith("BAD ") and message in line for line in done.stdout.splitlines()), done.stdout
+    assert "would spoil the run" in done.stdout
+
+
+def test_a_sound_recipe_passes(tmp_path: Path, command: Command) -> None:
+    done = command("check", task(tmp_path, ""))
+    assert "BAD" not in done.stdout
+    assert "exemplars: 2 of 2 paid in full by correct_number, answer_line" in done.stdout
+    assert done.stdout.endswith("nothing found that would spoil the run\n")
+
+
+@pytest.mark.parametrize("recipe", ["arithmetic", "gsm8k_fewshot", "gsm8k_zeroshot"])
+def test_shipped_recipes_pass(recipe: str, small_gsm8k: Path, chat_model: Path, command: Command) -> None:
+    of_hub = ["--dataset_path", small_gsm8k, "--model_name_or_path", chat_model, "--num_generations", 2]
+    done = command("check", recipe, *(of_hub if "gsm8k" in recipe else []))
+    assert "BAD" not in done.stdout
+
+
+def test_a_run_with_exemplars_that_earn_nothing_is_refused(tmp_path: Path, command: Command) -> None:
+    done = command("train", task(tmp_path, BROKEN["exemplars in another form"][0]), check=False)
+    assert done.returncode == 2
+    assert "exemplar 1 can earn nothing from correct_number" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rewards_that_need_more_than_a_gold_are_not_tried(tmp_path: Path, command: Command) -> None:
+    change = (
+        "def near(completions, answer, slack, **kwargs):\n    return [0.0] * len(completions)\n"
+        "REWARDS = {near: 1.0}\nCASES = []\n_rows = rows\n"
+        "def rows(split):\n    return [{**row, 'slack': 1} for row in _rows(split)]"
+    )
+    done = command("check", task(tmp_path, change))
+    assert "-   exemplars: not tried, near needs more than one text or number of a row" in done.stdout
+
+
+def test_make_check_with_a_recipe_checks_that(tmp_path: Path) -> None:
+    dry = ["make", "--dry-run", "check"]
+    words = subprocess.run([*dry, "RECIPE=mine.py", "ARGS=--shots 2"], cwd=PROJECT, capture_output=True, text=True)
+    assert words.stdout.splitlines()[-1].endswith('-m rlvr_recipes.check "mine.py" --shots 2')
+    assert "ruff" in subprocess.run(dry, cwd=PROJECT, capture_output=True, text=True).stdout
+    assert shutil.which("make")
