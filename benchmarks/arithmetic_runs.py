@@ -48,20 +48,24 @@ def run(seed: int, kind: str, folder: Path) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    seeds = parser.parse_args().seeds
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="which runs; all of them")
+    args = parser.parse_args()
+    seeds, kinds = args.seeds, args.kinds
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in seeds:
-            for number, kind in enumerate(KINDS):
+            for number, kind in enumerate(kinds):
                 rows.append(run(seed, kind, Path(folder) / f"{seed}-{number}"))
                 print(rows[-1], file=sys.stderr, flush=True)
-    spent = {kind: statistics.median(float(row[-1]) for row in rows if row[1] == kind) for kind in KINDS}
-    nf4, fp32, shared, whole = spent.values()
+    spent = {kind: statistics.median(float(row[-1]) for row in rows if row[1] == kind) for kind in kinds}
+    nf4, fp32, shared, whole = map(spent.get, KINDS)
     print(
         f"## The offline recipe, n = 512 held-out problems a cell\n\n{about()}\n\n{markdown(HEADER.split(','), rows)}\n"
     )
-    print(f"NF4 on the CPU costs {nf4 / fp32:.2f} times the training time of fp32 (medians).\n")
-    print(f"With whole prompts, which is TRL's path, 100 steps cost {whole / shared:.2f} times the time (medians).")
+    if nf4 and fp32:
+        print(f"NF4 on the CPU costs {nf4 / fp32:.2f} times the training time of fp32 (medians).\n")
+    if shared and whole:
+        print(f"With whole prompts, which is TRL's path, 100 steps cost {whole / shared:.2f} times the time (medians).")
 
 
 if __name__ == "__main__":

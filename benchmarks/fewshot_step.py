@@ -1,7 +1,7 @@
 """Compares a few-shot training step with bare TRL's: seconds and peak memory per part, log-probabilities, gradients.
 
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR          about 10 minutes on 2 cores
-    .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --grow   25 more: by shots, rows and length; draws the plot
+    .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --grow   about 20: by shots, rows and length, with a plot
 
 Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions,
 8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians
@@ -238,7 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gsm8k", required=True, help="folder with GSM8K's train and test files")
     parser.add_argument("--turns", type=int, default=2, help="how often each side has its turn")
-    parser.add_argument("--grow", action="store_true", help="also by shots, rows and completion length")
+    parser.add_argument("--grow", action="store_true", help="instead, how a step grows")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.job:
@@ -251,15 +251,16 @@ def main() -> None:
         "ours, 8 shots": {**base, "side": "ours", "steps": 3},
         "ours, 0 shots": {**base, "side": "ours", "steps": 3, "shots": 0},
         "TRL, 0 shots": {**base, "side": "TRL", "shots": 0},
-        "TRL, 8 shots, checkpointing": {**base, "side": "TRL", "checkpointing": True},
-        "ours, 8 shots, checkpointing": {**base, "side": "ours", "steps": 3, "checkpointing": True},
     }
+    if args.grow:
+        grow({**base, "rows": 32})
+        return
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in named}
     for turn in range(args.turns):
         for name, job in named.items():
-            if "checkpointing" not in name or (turn == 0 and args.grow):
-                found[name].append(run(job))
-    text, steps = table({name: each for name, each in found.items() if each})
+            print(f"turn {turn + 1} of {args.turns}: {name}", file=sys.stderr, flush=True)
+            found[name].append(run(job))
+    text, steps = table(found)
     print(f"## A few-shot step\n\n{about()}\n\n{GROUPS} groups of {SAMPLES}, {LENGTH} tokens each:\n\n{text}\n")
     ours, trl = found["ours, 8 shots"], found["TRL, 8 shots"]
     ratio = {p: statistics.median(s for o in trl for s in o[p]) / statistics.median(s for o in ours for s in o[p])
@@ -272,27 +273,28 @@ def main() -> None:
     print(
         markdown(["", "largest difference of log-probabilities", "difference of LoRA gradients, relative norm"], lines)
     )
-    if args.grow:
-        grow(base)
 
 
 def grow(base: dict[str, Any]) -> None:
-    """One step by shots, rows and length, as tables and a plot of seconds; 32 rows where these are fixed."""
+    """One step by shots, rows and length, and with checkpointing, as tables and a plot of seconds."""
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot
 
+    print(f"## How a few-shot step grows\n\n{about()}\n\n8 shots, 32 completions of 64 tokens, but for what is said.")
     axes_of = {"shots": (0, 2, 4, 8, 16), "rows": (16, 32, 64), "length": (32, 64, 128)}
     figure, axes = pyplot.subplots(1, 3, figsize=(9, 3), sharey=True)
     for axis, (name, values) in zip(axes, axes_of.items(), strict=True):
-        jobs = {f"{side}, {name} {value}": [known({**base, "rows": 32, "side": side, name: value})]
+        jobs = {f"{side}, {name} {value}": [known({**base, "side": side, name: value})]
                 for value in values for side in ("TRL", "ours")}  # fmt: skip
         text, steps = table(jobs)
         print(f"\nBy {name}:\n\n{text}")
         for side in ("TRL", "ours"):
             axis.plot(values, [steps[f"{side}, {name} {value}"] for value in values], marker="o", label=side)
         axis.set_xlabel({"shots": "exemplars", "rows": "completions", "length": "tokens per completion"}[name])
+    jobs = {f"{side}, checkpointing": [run({**base, "side": side, "checkpointing": True})] for side in ("TRL", "ours")}
+    print(f"\nWith gradient checkpointing:\n\n{table(jobs)[0]}")
     axes[0].set_ylabel("seconds a step")
     axes[0].set_ylim(bottom=0)
     axes[0].legend()

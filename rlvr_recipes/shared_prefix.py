@@ -568,12 +568,12 @@ class SharedPrefixTrainer(GRPOTrainer):
                 say(f"shared prefix: in the loss only; rollouts read whole prompts: {reason}")
             with _under_another_name(model):
                 return super()._generate_single_turn(prompt_ids, *args, **kwargs)
-        training = model.training
+        training, plan = model.training, self._planned
         model.eval()
         # accelerate sets autocast around the forward of what it prepared; `generate` of an adapter goes past that.
         inside = _base(model) is not model
         with torch.no_grad(), nullcontext() if inside else self.accelerator.autocast():
-            prefix = SharedPrefix(model, *self._planned)
+            prefix = SharedPrefix(model, *plan)
         model.train(training)
         with prefix.generating(model):
             return super()._generate_single_turn(prompt_ids, *args, **kwargs)

@@ -459,6 +459,32 @@ def test_generation_that_looks_at_prompts_gets_them_whole(
     assert said is ("top_k" not in asked.get("generation_kwargs", {}))
 
 
+def test_a_step_sends_what_is_shared_through_the_model_once(tmp_path: Path) -> None:
+    trainer = trainer_of(made("qwen2"), tmp_path, max_steps=1)
+    layer = trainer.model.get_base_model().model.layers[0]
+    sent: dict[str, int] = {"rollout": 0, "loss": 0}
+    where = ["loss"]
+    layer.register_forward_pre_hook(lambda _, args: sent.update({where[0]: sent[where[0]] + args[0].shape[:2].numel()}))
+    generate = trainer._generate_single_turn
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        where[0] = "rollout"
+        found = generate(*args, **kwargs)
+        where[0] = "loss"
+        return found
+
+    trainer._generate_single_turn = watched
+    trainer._checked = True
+    trainer.train()
+    rows, completion = 8, 6
+    prefix, prompts = trainer._plans[True]
+    assert len(prefix) > 32
+    assert len(prompts) == 4
+    once = len(prefix) + len(prompts) * (max(map(len, prompts)) - 1 - len(prefix))
+    assert sent["rollout"] <= once + rows * completion
+    assert sent["loss"] <= once + rows * (1 + completion)
+
+
 def test_an_evaluation_between_steps_leaves_the_plan_of_training(tmp_path: Path) -> None:
     others = {"eval_dataset": datasets.Dataset.from_list([{"prompt": "one two three"}, {"prompt": "four"}])}
     changes = {"steps_per_generation": 8, "eval_strategy": "steps", "eval_steps": 1, "max_steps": 4}
