@@ -248,8 +248,8 @@ def main() -> None:
             "checkpointing": False}  # fmt: skip
     named = {
         "TRL, 8 shots": {**base, "side": "TRL"},
-        "ours, 8 shots": {**base, "side": "ours", "steps": 3},
-        "ours, 0 shots": {**base, "side": "ours", "steps": 3, "shots": 0},
+        "ours, 8 shots": {**base, "side": "ours", "steps": 6},
+        "ours, 0 shots": {**base, "side": "ours", "steps": 6, "shots": 0},
         "TRL, 0 shots": {**base, "side": "TRL", "shots": 0},
     }
     if args.grow:
