@@ -4,8 +4,8 @@ Data      made here: 4,096 train rows, 512 validation rows, 512 test rows; no qu
 Policy    assets/tiny_policy, 0.86 M parameters, NF4. It calculates well, but it learned to read from careless homework:
           three solutions in five add the numbers whatever the story asks
 Rewards   correct_number decides; answer_line only breaks ties early on
-Expected  20.1% -> 99.6%, 98.4%, 99.4% of 512 test rows (seeds 1, 2, 3) in 40 steps, 52 to 59 s on 2 CPU cores;
-          commit 550f94e0bbb4, benchmarks/RESULTS.md
+Expected  20.1% -> 99.6%, 98.4%, 99.4% of 512 test rows (seeds 1, 2, 3) in 40 steps, 24 to 26 s on 2 CPU cores;
+          commit b8ceb12eba94, benchmarks/RESULTS.md
 """
 
 import random
