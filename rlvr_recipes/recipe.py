@@ -34,7 +34,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     initials = [each for each in known if re.sub(r"([a-zA-Z])[a-zA-Z]*_?", r"\1", each) == name and "_" in each]
-    found = initials or difflib.get_close_matches(name, known, n=1)
+    found = sorted(initials, key=len, reverse=True) or difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {found[0]}?" if found else ""
 
 
