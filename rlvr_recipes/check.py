@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from rlvr_recipes import command, selftest
 from rlvr_recipes.command import say
-from rlvr_recipes.recipe import Prompt, Recipe, Row, load_recipe
+from rlvr_recipes.recipe import Prompt, Recipe, load_recipe
 from rlvr_recipes.selftest import Finding
+from rlvr_recipes.train import read_rows
 
 if TYPE_CHECKING:
     from rlvr_recipes.config import Config
@@ -66,16 +67,6 @@ def lengths(recipe: Recipe, config: "Config", prompts: dict[str, list[Prompt]]) 
     return found
 
 
-def rows_of(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
-    """The rows of the run, each read by every reward."""
-    run = config.run
-    splits = ["train", *([run.eval_split or recipe.eval_split] if run.eval_rows else [])]
-    data = {split: recipe.rows_of(split, run.dataset_path) for split in splits}
-    for split, rows in data.items():
-        recipe.check_rows(rows, split)
-    return data
-
-
 def main(argv: Sequence[str]) -> int:
     """The command."""
     parser = command.Parser("check", __doc__, "RECIPE [--config FILE] [--FIELD VALUE ...]")
@@ -97,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
 
     given = read_file(own.config) if own.config is not None else None
     config = resolve(recipe, flags, given, f"--config {own.config}", parser.options)
-    data = rows_of(recipe, config)
+    data = read_rows(recipe, config)
     read = " and ".join(f"{len(rows):,} {split} rows" for split, rows in data.items())
     tell([Finding(True, f"data: {read}, each read by every reward")])
     tell(selftest.exemplars(recipe, data["train"]))

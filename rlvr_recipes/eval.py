@@ -159,7 +159,8 @@ def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str
     given = read_file(own.config) if own.config else run.values_here() if run is not None else None
     folder = Path(name)
     adapter = folder if (folder / "adapter_config.json").is_file() else None
-    if name != BASE and not folder.exists() and difflib.get_close_matches(name, [BASE]):
+    near = "/" not in name and difflib.get_close_matches(name, [BASE], cutoff=0.7)
+    if name != BASE and near and not folder.exists():
         raise UserError(f"there is no model folder {name}; did you mean `--model {BASE}`?")
     words = flags if name == BASE else ["--model_name_or_path", models.base_of(adapter) if adapter else name, *flags]
     config = resolve(recipe, words, given, f"--config {own.config}", own.options)

@@ -103,8 +103,10 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     """Whether golds are paid in the form that the recipe asks for, and whether those of other problems are not."""
     first = next(iter(recipe.rewards))
     column, form = gold_column(first, rows[0]), form_of(recipe)
-    if column is None or form is None:
-        return [Finding(None, f"golds: not tried in the asked form, no exemplar and no paid case of {first.__name__}")]
+    if column is None:
+        return [Finding(None, f"golds: not tried, {first.__name__} needs more than one text or number of a row")]
+    if form is None:
+        return [Finding(None, "golds: not tried in the asked form, no exemplar and no paid case shows it")]
     tried = list(range(0, len(rows), max(1, len(rows) // TRIED)))
     values = [rows[number][column] for number in tried]
     chat = not isinstance(recipe.prompts_of([rows[0]], ())[0], str)

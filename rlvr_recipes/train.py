@@ -44,10 +44,6 @@ def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
         data[split] = rows[: run.eval_rows]
         if known := len(Training.on(data["train"], 0).seen(data[split])):
             say(f"note: {known} of the {len(data[split])} {split} rows are train rows too, so they measure no learning")
-    selftest.refuse_unpaid_exemplars(recipe, train)
-    for finding in selftest.golds(recipe, data["train"], "train"):
-        if finding.good is False:
-            say(f"note: {finding.text}; look at it with: {command.line('check', recipe.path)}")
     return data
 
 
@@ -140,6 +136,10 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
     from rlvr_recipes.trainer import StopSignals
 
     exemplars = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
+    selftest.refuse_unpaid_exemplars(recipe, data["train"])
+    for finding in selftest.golds(recipe, data["train"], "train"):
+        if finding.good is False:
+            say(f"note: {finding.text}; look at it with: {command.line('check', recipe.path)}")
     check_train_rows(len(data["train"]), config.grpo)
     tokenizer = check_prompts(recipe, config, exemplars, data)
     process = PartialState()
