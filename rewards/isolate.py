@@ -25,7 +25,11 @@ SERVERS = min(2, os.cpu_count() or 1)
 SECONDS = 0.4  # a job may take
 STARTING = 30.0  # seconds until sympy must have been imported
 MEMORY = 512 * 2**20  # bytes of address space of an executor
+LATE = "no answer within"
 _LONGEST = 200_000  # bytes of a job or an answer
+
+
+timed_out = 0  # jobs of this process that were given up for time, so far
 
 
 class Refused(Exception):
@@ -137,7 +141,7 @@ def run(task: str, **data: Any) -> Any:
     Raises:
         Refused: it took longer than `SECONDS`, more than `MEMORY`, or could not be solved.
     """
-    global _pool
+    global _pool, timed_out
     with _lock:
         if _pool is None:
             _pool = _Pool()
@@ -145,6 +149,9 @@ def run(task: str, **data: Any) -> Any:
         pool = _pool
     answer = pool.ask({"task": task, "data": data})
     if "refused" in answer:
+        if answer["refused"].startswith(LATE):
+            with _lock:
+                timed_out += 1
         raise Refused(answer["refused"])
     return answer["result"]
 
@@ -194,7 +201,7 @@ def serve() -> None:
             os.close(to)
             os.close(back)
             executor = None
-            reason = f"no answer within {SECONDS} s" if answer is None else "the executor ended"
+            reason = f"{LATE} {SECONDS} s" if answer is None else "the executor ended"
             answer = json.dumps({"refused": reason}).encode() + b"\n"
         os.write(sink, answer)
     if executor is not None:

@@ -82,6 +82,16 @@ class RunConfig:
             "help": "What prompts have in common goes through the model once, where that is exact; else with every row."
         },
     )
+    stop_on_alarm: bool = field(
+        default=False, metadata={"help": "An alarm of the monitors saves and ends the run, with exit code 3."}
+    )
+    difficulty: str | None = field(
+        default=None,
+        metadata={"help": "LOW:HIGH, train only on rows that a probe found paid that often (shares); as 0.1:0.9."},
+    )
+    difficulty_file: str | None = field(
+        default=None, metadata={"help": "What check --save_difficulty wrote; else runs/<recipe>/difficulty.jsonl."}
+    )
 
 
 @dataclass(frozen=True)

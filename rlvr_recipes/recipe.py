@@ -41,7 +41,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 SPLITS = ("train", "validation", "test")
 # Columns of our own in completions and evaluations, and names that GRPOTrainer gives a meaning.
 RESERVED = frozenset(
-    "row sample prompt_sha256 completion tokens cut_off seconds reward prompt batch batch_size limit rank".split()
+    "row sample prompt_sha256 completion tokens cut_off seconds reward prompt columns "
+    "batch batch_size limit rank".split()
 )
 TAKEN = frozenset(
     "prompt prompts completion completions completion_ids trainer_state log_extra log_metric image images "
@@ -96,13 +97,17 @@ def pay(
     if missing := needed - given.keys():
         there = ", ".join(columns) or "none"
         raise UserError(f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; there is {there}")
-    paid = reward(**given)
+    return checked_pay(reward, reward(**given), len(completions))
+
+
+def checked_pay(reward: Reward, paid: Any, completions: int) -> Sequence[float | None]:
+    """What a reward gave, if that is a finite number or None for each of so many completions; else a `UserError`."""
     if not isinstance(paid, Sequence) or not all(
         value is None or (isinstance(value, int | float) and math.isfinite(value)) for value in paid
     ):
         raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give a list of finite numbers")
-    if len(paid) != len(completions):
-        raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {len(completions)} completions")
+    if len(paid) != completions:
+        raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {completions} completions")
     return paid
 
 

@@ -55,9 +55,14 @@ class Summary:
         return self.mean_tokens * self.n * self.samples / self.seconds
 
 
+def completion_of(text: str, prompt: Prompt) -> Any:
+    """A completion in the shape that rewards get it: as the prompt, text or messages."""
+    return text if isinstance(prompt, str) else [{"role": "assistant", "content": text}]
+
+
 def score(recipe: Recipe, row: Row, prompt: Prompt, ids: list[int], text: str) -> Record:
     """What each reward pays one completion, and what they report beside it (the first to name a column keeps it)."""
-    completion = text if isinstance(prompt, str) else [{"role": "assistant", "content": text}]
+    completion = completion_of(text, prompt)
     columns = {name: [value] for name, value in row.items()}
     paid: dict[str, Any] = {}
     told: dict[str, Any] = {}
@@ -77,6 +82,11 @@ def score(recipe: Recipe, row: Row, prompt: Prompt, ids: list[int], text: str) -
 def first_reward(recipe: Recipe) -> str:
     """The name of the reward that decides accuracy."""
     return next(iter(recipe.rewards)).__name__
+
+
+def form_rewards(recipe: Recipe) -> tuple[str, ...]:
+    """The names of those rewards that say whether the asked form was kept."""
+    return tuple(reward.__name__ for reward in recipe.rewards if _module(reward) == FORMATS)
 
 
 def summarize(records: Sequence[Record], recipe: Recipe, seconds: float | None) -> Summary:
@@ -106,7 +116,7 @@ def summarize(records: Sequence[Record], recipe: Recipe, seconds: float | None) 
         correct=sum(map(sum, right)),
         accuracy=accuracy,
         rewards={name: sum(record[name] or 0.0 for record in records) / total for name in names},
-        form=tuple(r.__name__ for r in recipe.rewards if _module(r) == FORMATS),
+        form=form_rewards(recipe),
         lenient=sum(lenient) / total if len(lenient) == total else None,
         cut_off=sum(record["cut_off"] for record in records) / total if counted else None,
         mean_tokens=sum(record["tokens"] for record in records) / total if counted else None,
@@ -159,7 +169,11 @@ def _points(share: float) -> str:
 
 def compare(ours: Sequence[Record], theirs: Sequence[Record], recipe: Recipe) -> Comparison:
     """Pairs the completions of two policies by row. Both have the same rows and equally many samples of each."""
-    first = first_reward(recipe)
+    return paired(ours, theirs, first_reward(recipe))
+
+
+def paired(ours: Sequence[Record], theirs: Sequence[Record], first: str) -> Comparison:
+    """`compare` by the name of the reward that decides."""
     shares: list[dict[int, float]] = []
     for records in (ours, theirs):
         paid: dict[int, list[bool]] = {}
@@ -176,8 +190,8 @@ def compare(ours: Sequence[Record], theirs: Sequence[Record], recipe: Recipe) ->
     won, lost = ([row for row, gain in by_row.items() if sign * gain > 0] for sign in (1, -1))
     n, single = len(by_row), len(ours) == len(by_row)
     gains = list(by_row.values())
-    paired = single or len(set(gains)) == 1  # resampling equal values gives no width
-    interval = paired_difference(len(won), len(lost), n) if paired else bootstrap(gains, share=False)
+    exact = single or len(set(gains)) == 1  # resampling equal values gives no width
+    interval = paired_difference(len(won), len(lost), n) if exact else bootstrap(gains, share=False)
     lenient = [[record["lenient"] for record in records if "lenient" in record] for records in (ours, theirs)]
     told = all(len(values) == len(ours) for values in lenient)
     return Comparison(

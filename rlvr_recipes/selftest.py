@@ -13,6 +13,7 @@ from rlvr_recipes.recipe import Recipe, Reward, Row, UserError, pay, users_code
 
 TRIED = 512  # rows, spread over the split
 LUCKY = 0.02  # share of golds that may be paid for other problems: 1/2 and 0.5, or two words for one thing
+LISTED = 5  # answers of a list that hopes to hit
 _OWN = frozenset("prompts completions completion_ids trainer_state log_extra log_metric".split())
 
 
@@ -88,8 +89,10 @@ def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
             if reward is first:
                 return [Finding(False, f"exemplars: {error.__cause__ or error}")]
             continue  # it needs a column that an exemplar has not
-        known = [case.fields[reward.__name__] for case in recipe.cases if reward.__name__ in case.fields]
-        full = 1.0 if reward is first else max([one for one in (*known, *paid) if one is not None], default=0.0)
+        known = {case.fields.get(reward.__name__) for case in recipe.cases}
+        if reward is not first and not {*known, *paid} <= {0.0, 1.0, None}:
+            continue  # a length, say, which is no question of yes or no
+        full = 1.0 if reward is first or 1.0 in {*known, *paid} else 0.0
         for number, one in enumerate(paid, 1):
             if one is not None and one < full:
                 reason = logged.get("reason", [""] * number)[number - 1]
@@ -130,7 +133,26 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     text = f"answers of other problems: {len(lucky)} of {len(pairs)} paid"
     if len(lucky) > LUCKY * len(pairs):
         return [*found, Finding(False, f"{text}, such as {lucky[0][1]!r} where {lucky[0][2]!r} is right")]
-    return [*found, Finding(True, text)]
+    found.append(Finding(True, text))
+    listed = lists_of(values)
+    if listed:
+        texts = ["\n".join(f"{form[0]}{each}{form[1]}" for each in several) for several, _ in listed]
+        paid, _ = _paid(recipe, first, texts, [gold for _, gold in listed], column, chat)
+        hit = [text for text, one in zip(texts, paid, strict=True) if one is not None and one >= 1.0]
+        text = f"lists of {LISTED} answers, one of them right: {len(hit)} of {len(listed)} paid"
+        found.append(Finding(not hit, text if not hit else f"{text}, such as {hit[0]!r}; any policy learns to list"))
+    return found
+
+
+def lists_of(values: Sequence[Any]) -> list[tuple[list[Any], Any]]:
+    """Lists of different golds, and of each list the one in its middle.
+
+    >>> lists_of([1, 2, 1, 3, 4, 5])
+    [([1, 2, 3, 4, 5], 3)]
+    """
+    different = list(dict.fromkeys(values))
+    pieces = [different[begin : begin + LISTED] for begin in range(0, len(different) - LISTED + 1, LISTED)]
+    return [(piece, piece[LISTED // 2]) for piece in pieces]
 
 
 def refuse_unpaid_exemplars(recipe: Recipe, rows: Sequence[Row]) -> None:

@@ -1,7 +1,8 @@
 """Trains a recipe: python -m rlvr_recipes.train RECIPE [--config FILE] [--FIELD VALUE ...]
 
 RECIPE is a name in recipes/ or the path of a recipe file. FIELD is any field of TRL's GRPOConfig and ModelConfig under
-TRL's name, or one of: dataset_path, shots, train_rows, eval_split, eval_rows, eval_batch_size, shared_prefix.
+TRL's name, or one of: dataset_path, shots, train_rows, eval_split, eval_rows, eval_batch_size, shared_prefix,
+stop_on_alarm, difficulty, difficulty_file.
 Order of precedence: our defaults < the recipe < --config (a YAML file of FIELD: VALUE lines) < flags.
 
     python -m rlvr_recipes.train arithmetic --max_steps 20 --seed 7
@@ -9,13 +10,14 @@ Order of precedence: our defaults < the recipe < --config (a YAML file of FIELD:
     python -m rlvr_recipes.train --resume runs/arithmetic/20261121-120000-42
 """
 
+import os
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlvr_recipes import command, selftest
+from rlvr_recipes import command, difficulty, selftest
 from rlvr_recipes.command import say
 from rlvr_recipes.recipe import Exemplar, Recipe, Row, UserError, load_recipe
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from rlvr_recipes.config import Config
     from rlvr_recipes.runs import RunFolder
     from rlvr_recipes.trainer import RecipeTrainer
+
+
+STOPPED_BY_ALARM, REWARD_FAILED = 3, 4  # exit codes
 
 
 def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
@@ -34,7 +39,12 @@ def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
     recipe.check_rows(train, "train")
     if run.train_rows is not None and run.train_rows > len(train):
         raise UserError(f"train_rows is {run.train_rows}, but there are {len(train)} train rows")
-    data = {"train": train[: run.train_rows]}
+    train = train[: run.train_rows]
+    if run.difficulty is not None:
+        file = Path(run.difficulty_file) if run.difficulty_file else difficulty.default_file(recipe)
+        train, told = difficulty.within(train, run.difficulty, file, recipe, config.model_name)
+        say(told)
+    data = {"train": train}
     if run.eval_rows:
         split = run.eval_split or recipe.eval_split
         if split == "train":
@@ -56,20 +66,20 @@ def make_trainer(
     from trl import get_peft_config
 
     from rlvr_recipes import models
-    from rlvr_recipes.trainer import ProgressLine, RecipeTrainer, WholeCheckpoints
+    from rlvr_recipes.trainer import ProgressLine, RecipeTrainer, WholeCheckpoints, watched
 
     model = models.load_policy(config, tokenizer)
     with models.refused("this run cannot be set up"):
         trainer = RecipeTrainer(
             model=model,
-            reward_funcs=list(recipe.rewards),
+            reward_funcs=[watched(reward) for reward in recipe.rewards],
             args=config.grpo,
             train_dataset=datasets.Dataset.from_list(
                 [{**row, "prompt": p} for row, p in zip(rows, recipe.prompts_of(rows, exemplars), strict=True)]
             ),
             processing_class=tokenizer,
             peft_config=get_peft_config(config.model),
-            callbacks=[ProgressLine(folder, next(iter(recipe.rewards)).__name__), WholeCheckpoints(folder)],
+            callbacks=[ProgressLine(folder, recipe, config.run.stop_on_alarm), WholeCheckpoints(folder)],
             stop_texts=recipe.stop,
             record=folder.write_completions,
             shared_prefix=config.run.shared_prefix,
@@ -115,6 +125,7 @@ def open_folder(
         say(f"going on from {checkpoint.name}" if checkpoint else "no whole checkpoint: beginning at step 1 again")
     folder = RunFolder(broadcast_object_list(path)[0])
     config.grpo.output_dir = str(folder.checkpoints)
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder.path / "tensorboard")
     return folder, checkpoint
 
 
@@ -133,7 +144,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
     from rlvr_recipes import evaluation, models, scores
     from rlvr_recipes.refusals import check_train_rows
     from rlvr_recipes.runs import Training
-    from rlvr_recipes.trainer import StopSignals
+    from rlvr_recipes.trainer import ProgressLine, RewardError, StopSignals
 
     exemplars = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
     selftest.refuse_unpaid_exemplars(recipe, data["train"])
@@ -178,9 +189,21 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
                     part.unlink()
             stop = StopSignals()
             trainer.add_callback(stop)
-            with stop.listening():
-                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            try:
+                with stop.listening():
+                    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            except RewardError as error:
+                say(f"\nerror in step {trainer.state.global_step + 1}: {error}")
+                if trainer.save_last_step():
+                    mend = f"mend {folder.path / 'recipe.py'} or what it imports"
+                    say(f"step {trainer.state.global_step} is saved; {mend}. {go_on(folder)}")
+                return REWARD_FAILED
             seconds, step = time.monotonic() - began, trainer.state.global_step
+            alarm = next(c for c in trainer.callback_handler.callbacks if isinstance(c, ProgressLine)).stopped_by
+            if alarm is not None and step < trainer.state.max_steps:
+                lost = " Nothing can be learned from there: begin anew." if "nan" in alarm else f" {go_on(folder)}"
+                say(f"stopped by {alarm} after step {step} of {trainer.state.max_steps}.{lost}")
+                return STOPPED_BY_ALARM
             if stop.received is not None and step < trainer.state.max_steps:
                 say(f"stopped after step {step} of {trainer.state.max_steps}. {go_on(folder)}")
                 return 128 + stop.received
