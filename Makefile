@@ -13,7 +13,8 @@ $(error there is no variable $(strip $(UNKNOWN)); take RECIPE, ARGS, RUN or PYTH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev show train resume eval test test-slow test-gpu check clean
+.PHONY: help install install-dev show train resume report eval test test-slow test-gpu check clean
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 help:                ## list these targets
@@ -44,11 +45,15 @@ resume: .venv/installed ## go on with the run folder RUN
 	@test -n "$(RUN)" || { echo "error: which run? make resume RUN=runs/..." >&2; exit 2; }
 	@$(BIN)/python -m rlvr_recipes.train --resume "$(RUN)"
 
+report: .venv/installed ## one HTML file about the run folder RUN; others to compare it with in ARGS
+	@test -n "$(RUN)" || { echo "error: which run? make report RUN=runs/..." >&2; exit 2; }
+	@$(BIN)/python -m rlvr_recipes.report "$(RUN)" $(ARGS)
+
 eval: .venv/installed ## score RECIPE, or a run folder, with ARGS
 	@$(BIN)/python -m rlvr_recipes.eval "$(RECIPE)" $(ARGS)
 
 test: .venv/installed-dev ## the tests that fit in a few minutes
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+	$(BIN)/python -m pytest $(WORKERS) -m 'not slow and not gpu'
 
 test-slow: .venv/installed-dev ## the long ones: whole training runs
 	$(BIN)/python -m pytest -m 'slow and not gpu'

@@ -1,21 +1,24 @@
-"""Checks a recipe before a run: python -m rlvr_recipes.check RECIPE [--config FILE] [--FIELD VALUE ...]
+"""Checks a recipe before a run: python -m rlvr_recipes.check RECIPE [--probe N] [--config FILE] [--FIELD VALUE ...]
 
-Every case, every gold of the data, the recipe's own exemplars and golds against its own rewards, and the lengths of
-prompts and answers against the model's context and max_completion_length; no weights are loaded. FIELDs are those of
-training. The exit code is 1 if something would spoil the run.
+Every case, every gold of the data, the recipe's own exemplars and golds against its own rewards, the lengths of prompts
+and answers against the model's context and max_completion_length, and the memory that training takes; no weights are
+loaded. --probe N loads them, samples a group for N of the rows, and says whether GRPO can start from there and how
+long the run will take. FIELDs are those of training. The exit code is 1 if something would spoil the run.
 
     python -m rlvr_recipes.check arithmetic
+    python -m rlvr_recipes.check arithmetic --probe 64 --save_difficulty
     python -m rlvr_recipes.check gsm8k_fewshot --dataset_path my/gsm8k --max_completion_length 128
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlvr_recipes import command, selftest
 from rlvr_recipes.command import say
-from rlvr_recipes.recipe import Prompt, Recipe, load_recipe
+from rlvr_recipes.recipe import Prompt, Recipe, Row, UserError, load_recipe
 from rlvr_recipes.selftest import Finding
-from rlvr_recipes.train import read_rows
+from rlvr_recipes.train import check_prompts, read_rows
 
 if TYPE_CHECKING:
     from rlvr_recipes.config import Config
@@ -37,18 +40,19 @@ def cases(recipe: Recipe) -> list[Finding]:
 
 
 def lengths(recipe: Recipe, config: "Config", prompts: dict[str, list[Prompt]]) -> list[Finding]:
-    """Tokens of the prompts beside the context, and of the exemplars' answers beside max_completion_length."""
+    """Tokens of the prompts beside the context, and of the exemplars' answers beside max_completion_length; memory."""
     import numpy
 
-    from rlvr_recipes import models
+    from rlvr_recipes import memory, models
     from rlvr_recipes.generation import tokenize
 
     model_config, tokenizer = models.load_tokenizer(config)
+    ids = {split: tokenize(tokenizer, texts, config.chat_template_kwargs) for split, texts in prompts.items()}
     context = getattr(model_config.get_text_config(), "max_position_embeddings", None)
     most = config.max_completion_length
     found = []
-    for split, texts in prompts.items():
-        tokens = [len(ids) for ids in tokenize(tokenizer, texts, config.chat_template_kwargs)]
+    for split, made in ids.items():
+        tokens = [*map(len, made)]
         names = {"min": 0.0, "median": 0.5, "p99": 0.99, "max": 1.0}
         values = numpy.quantile(tokens, list(names.values()), method="inverted_cdf")
         shown = " ".join(f"{name} {value:,}" for name, value in zip(names, values, strict=True))
@@ -64,16 +68,40 @@ def lengths(recipe: Recipe, config: "Config", prompts: dict[str, list[Prompt]]) 
             "" if fit == len(answers) else ": completions would be cut before the answer; raise max_completion_length"
         )
         found.append(Finding(fit == len(answers), f"{text} has {max(answers):,} tokens{cure}"))
+    return found + memory.findings(config, model_config, ids["train"])
+
+
+def probed(
+    recipe: Recipe, config: "Config", exemplars: Any, data: dict[str, list[Row]], n: int, save: str | None
+) -> list[Finding]:
+    """What a probe finds, and where its pass rates went; `save` is a file, empty for the usual one."""
+    from rlvr_recipes import probe
+    from rlvr_recipes.difficulty import default_file
+    from rlvr_recipes.refusals import check_train_rows
+
+    check_train_rows(len(data["train"]), config.grpo)
+    tokenizer = check_prompts(recipe, config, exemplars, data)
+    found, difficulty = probe.run(recipe, config, tokenizer, exemplars, data["train"], n)
+    if save is not None:
+        file = Path(save) if save else default_file(recipe)
+        found.append(Finding(True, f"difficulty: {file} has {difficulty.write(file)}"))
     return found
 
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = command.Parser("check", __doc__, "RECIPE [--config FILE] [--FIELD VALUE ...]")
+    parser = command.Parser("check", __doc__, "RECIPE [--probe N] [--config FILE] [--FIELD VALUE ...]")
     parser.add_argument("recipe", help="name in recipes/, or path of a recipe file")
     parser.add_argument("--config", metavar="FILE", help="YAML file of FIELD: VALUE lines")
+    parser.add_argument("--probe", metavar="N", type=int, help="sample a group for N of the train rows, spread evenly")
+    parser.add_argument(
+        "--save_difficulty", metavar="FILE", nargs="?", const="", help="write how often the probed rows were paid; to "
+        "runs/RECIPE/difficulty.jsonl if no FILE is given"
+    )  # fmt: skip
     own, flags = parser.parse_known_args(argv)
     recipe = load_recipe(own.recipe)
+    if own.save_difficulty is not None and own.probe is None:
+        raise UserError("--save_difficulty writes what --probe N finds; say how many rows to probe")
     bad = 0
 
     def tell(findings: Sequence[Finding]) -> None:
@@ -96,6 +124,10 @@ def main(argv: Sequence[str]) -> int:
         tell(selftest.golds(recipe, rows, split))
     exemplars: Any = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
     tell(lengths(recipe, config, {split: recipe.prompts_of(rows, exemplars) for split, rows in data.items()}))
+    if own.probe is not None and bad:
+        tell([Finding(None, "probe: not made, what is BAD above comes first")])
+    elif own.probe is not None:
+        tell(probed(recipe, config, exemplars, data, own.probe, own.save_difficulty))
     say(f"{bad} of these would spoil the run" if bad else "nothing found that would spoil the run")
     return 1 if bad else 0
 

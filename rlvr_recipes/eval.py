@@ -84,7 +84,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--samples", type=int, help="draw K completions per problem instead of the greedy one")
     parser.add_argument("--compare", metavar="BASE", help="pair every policy with this one, named as for --model")
     parser.add_argument("--completions", type=Path, metavar="FILE", help="score a jsonl file of completions, no model")
-    parser.add_argument("--output", type=Path, help="folder for everything written; else one of its own in runs/eval")
+    parser.add_argument("--output", type=Path, help="folder for everything written; else one in runs/eval or RUN/eval")
     parser.add_argument("--config", metavar="FILE", help="YAML file of FIELD: VALUE lines")
     own, flags = parser.parse_known_args(argv)
     own.options = parser.options
@@ -242,7 +242,8 @@ def main(argv: Sequence[str]) -> int:
         if compared and row == plans[0]:
             raise UserError(f"--compare {own.compare} and {name} are one policy; name another")
     digest = _digest([plans, own.compare])
-    output = own.output or Path("runs") / "eval" / f"{recipe.name}-{digest[:8]}"
+    beside = Path("runs") if run is None else run.path  # where its report finds it
+    output = own.output or beside / "eval" / f"{recipe.name}-{digest[:8]}"
     with PartialState().main_process_first():
         check_output(output, digest)
         cells = make_cells(recipe, output, subjects, counts, plans, own.samples)

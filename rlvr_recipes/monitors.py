@@ -45,8 +45,9 @@ def features(rows: Sequence[Mapping[str, Any]], group: int, first: str) -> dict[
     dead = [len({row["reward"] for row in each}) == 1 for each in groups]
     unpaid = [not all(right[number * group : (number + 1) * group]) for number in range(len(groups))]
     same = [len({text_of(row["completion"]) for row in each}) == 1 for each in groups]
+    told = [row[first] == 1.0 for row in rows if row[first] is not None and not math.isnan(row[first])]
     found = {
-        "accuracy": _share(right),
+        "accuracy": _share(told),
         "dead_groups": _share(dead),
         "unpaid_dead_groups": _share([*map(all, zip(dead, unpaid, strict=True))]),
         "identical_groups": _share([*map(all, zip(same, unpaid, strict=True))]),
@@ -59,7 +60,7 @@ def features(rows: Sequence[Mapping[str, Any]], group: int, first: str) -> dict[
 
 
 def _share(values: Sequence[bool]) -> float:
-    return sum(values) / len(values)
+    return sum(values) / len(values) if values else math.nan
 
 
 def _answer(row: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ recipe.py  config.yaml  manifest.json     what was trained, with which versions,
 metrics.jsonl                             one line per training step
 completions/step_00001.parquet            every completion of a step with its rewards and what was extracted
 evaluation/before.jsonl after.jsonl       greedy completions on held-out rows; the figures are in results.json
+evaluation/rows.jsonl                     those rows
+eval/                                     later evaluations of the run
 checkpoints/checkpoint-50/                to go on from; `complete.json` is written last
 tensorboard/                              with --report_to tensorboard
 adapter/                                  what was learned; training.json in it says from which rows

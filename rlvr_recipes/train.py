@@ -143,7 +143,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
 
     from rlvr_recipes import evaluation, models, scores
     from rlvr_recipes.refusals import check_train_rows
-    from rlvr_recipes.runs import Training
+    from rlvr_recipes.runs import Training, write_whole
     from rlvr_recipes.trainer import ProgressLine, RewardError, StopSignals
 
     exemplars = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
@@ -172,6 +172,8 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
             """Scores the policy as it is now, unless that was done before an interruption."""
             if rows and when not in results:
                 output = folder.path / "evaluation" / f"{when}.jsonl"
+                if process.is_main_process:
+                    write_whole(output.with_name("rows.jsonl"), scores.lines_of(rows))
                 title = f"{when} training, {split}"
                 summary = evaluation.evaluate(policy, tokenizer, recipe, rows, exemplars, config, output, title)
                 results[when] = scores.as_json(summary)

@@ -1,7 +1,11 @@
 """What several tests need: the real GSM8K where it lies, the tiny policy, commands run as a user runs them."""
 
-import json
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each; threads of several processes on one core wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+import json
 import shutil
 import subprocess
 import sys

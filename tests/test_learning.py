@@ -19,3 +19,4 @@ def test_arithmetic_learns_within_150_seconds(seed: int, tmp_path: Path, command
     assert after["accuracy"]["value"] > 0.85
     assert after["lenient"] - before["lenient"] > 0.5  # right answers, not form
     assert results["train"]["seconds"] <= 150
+    assert '"alarms"' not in (tmp_path / "run" / "metrics.jsonl").read_text()

@@ -120,6 +120,10 @@ def test_features_of_completions() -> None:
         "top_wrong_answer": 0.5,
         "lenient": 0.5,
     }
+    silent = [{"completion": "a", "reward": 0.0, "right": float("nan")}] * 2
+    assert (
+        features(silent, 2, "right")["accuracy"] != features(silent, 2, "right")["accuracy"]
+    )  # NaN: nobody was judged
     bare = [{"completion": [{"role": "assistant", "content": "so\n4\n"}], "reward": 0.0, "right": None}] * 2
     assert features(bare, 2, "right")["top_wrong_answer"] == 1.0
     assert "lenient" not in features(bare, 2, "right")

@@ -73,8 +73,14 @@ def test_a_command_of_the_readme(command: str, clone: Path) -> None:
     recipe = values.get("RECIPE", "arithmetic")
     if "gsm8k" in recipe and "--dataset_path" not in arguments:
         arguments += f" {LOCAL}"
+    if "--difficulty" in arguments:
+        make(clone, ["check", f"RECIPE={recipe}", "ARGS=--probe 16 --save_difficulty --eval_rows 4"])
     if target == "train":
         assert "trained step 1 to 1" in make(clone, ["train", f"RECIPE={recipe}", f"ARGS={arguments} {FEW_STEPS}"])
+        return
+    if target == "check":
+        printed = make(clone, ["check", f"RECIPE={recipe}", f"ARGS={arguments} --num_generations 4 --eval_rows 4"])
+        assert "it can start from here" in printed
         return
     assert target == "eval"
     if recipe.startswith("runs/"):
@@ -113,7 +119,7 @@ def test_the_recipe_of_the_readme_trains_and_can_be_resumed(clone: Path) -> None
 def test_the_readme_names_our_own_fields_and_no_file_that_is_not_there() -> None:
     from rlvr_recipes.config import RunConfig
 
-    own = re.search(r"plus seven of ours:\n(.*?)\. Our", README, re.DOTALL)
+    own = re.search(r"plus ten of ours:\n(.*?)\. Our", README, re.DOTALL)
     assert own is not None
     assert re.findall(r"`(\w+)`", own[1]) == [field.name for field in dataclasses.fields(RunConfig)]
     for link in re.findall(r"\]\(([^)]+)\)", README):

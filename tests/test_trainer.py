@@ -178,7 +178,9 @@ def test_every_completion_is_recorded_with_its_pay_and_its_reason(
     row = recorded[1][0]
     assert set(row) == {
         "prompt", "completion", "tokens", "cut_off", "reward", "correct_number", "answer_line", "extracted", "where", "reason", "lenient",
+        "columns",
     }  # fmt: skip
+    assert json.loads(row["columns"]).keys() == {"question", "solution", "answer"}
     for row in recorded[1] + recorded[2]:
         assert row["reward"] == pytest.approx(row["correct_number"] + 0.1 * row["answer_line"])
         assert row["prompt"].count("Question:") == 3
