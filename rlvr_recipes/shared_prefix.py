@@ -43,7 +43,7 @@ AT_REST = {"repetition_penalty": 1.0, "encoder_repetition_penalty": 1.0, "no_rep
            "guidance_scale": 1.0}  # fmt: skip
 
 
-def common_prefix(prompt_ids: Sequence[list[int]]) -> int:
+def common_prefix(prompt_ids: Sequence[list[int]] | Sequence[tuple[int, ...]]) -> int:
     """How many tokens all prompts begin with, leaving at least one of its own to each.
 
     >>> common_prefix([[5, 6, 7], [5, 6, 8, 9]]), common_prefix([[5, 6], [5, 6]])
@@ -263,6 +263,23 @@ AttentionMaskInterface.register(_NAME, sdpa_mask)
 
 Plan = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]  # the prefix, and the prompts that are computed once too
 Layers = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, each rows x key heads x tokens x width
+
+
+def plan(prompt_ids: Sequence[list[int]] | Sequence[tuple[int, ...]], rows: int) -> Plan:
+    """What a generation's rows have in common, as far as computing it once saves something.
+
+    Args:
+        prompt_ids: the prompt of every row.
+        rows: of a micro-batch.
+    """
+    length = common_prefix(prompt_ids)
+    length = length if length >= SHORTEST else 0
+    prompts = tuple(dict.fromkeys(map(tuple, prompt_ids)))
+    # All prompts of a step are held until its end; that must not take more memory than TRL's micro-batch.
+    once = length + len(prompts) * (max(map(len, prompts)) - length)
+    most = max(map(len, prompts))
+    pays = once <= rows * most and most > length + 1 and len(prompts) < len(prompt_ids)
+    return prompts[0][:length], prompts if pays else ()
 
 
 class Behind:
@@ -604,15 +621,7 @@ class SharedPrefixTrainer(GRPOTrainer):
         if reason := obstacle(self.accelerator.unwrap_model(self.model_wrapped), longest):
             self._give_up(reason)
             return
-        length = common_prefix(prompt_ids)
-        length = length if length >= SHORTEST else 0
-        prompts = tuple(dict.fromkeys(map(tuple, prompt_ids)))
-        # All prompts of a step are held until its end; that must not take more memory than TRL's micro-batch.
-        once = length + len(prompts) * (max(map(len, prompts)) - length)
-        rows: int = self.args.per_device_train_batch_size
-        most = max(map(len, prompts))
-        pays = once <= rows * most and most > length + 1 and len(prompts) < len(prompt_ids)
-        self._plans[mode] = (prompts[0][:length], prompts if pays else ())
+        self._plans[mode] = plan(prompt_ids, self.args.per_device_train_batch_size)
 
     # ---- log-probabilities
 

@@ -70,6 +70,12 @@ BROKEN = {
 }
 
 
+@pytest.fixture(autouse=True)
+def no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memory is the business of test_memory.py, and takes seconds."""
+    monkeypatch.setattr("rlvr_recipes.memory.findings", lambda *_: [])
+
+
 def task(folder: Path, change: str) -> Path:
     file = folder / "task.py"
     file.write_text(TASK.replace("CHANGE", change).replace("MODEL", str(TINY)))
