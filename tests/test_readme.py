@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from rlvr_recipes import load_recipe
+from rlvr_recipes.difficulty import Difficulty
+from rlvr_recipes.runs import fingerprint
 from tests.conftest import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -74,7 +77,10 @@ def test_a_command_of_the_readme(command: str, clone: Path) -> None:
     if "gsm8k" in recipe and "--dataset_path" not in arguments:
         arguments += f" {LOCAL}"
     if "--difficulty" in arguments:
-        make(clone, ["check", f"RECIPE={recipe}", "ARGS=--probe 16 --save_difficulty --eval_rows 4"])
+        train_rows = load_recipe(recipe).rows_of("train")
+        probe = {"recipe": recipe, "model": "assets/tiny_policy"}
+        rates = {fingerprint([row])[:16]: number / 16 for number, row in enumerate(train_rows[:16])}
+        Difficulty(probe, rates).write(clone / "runs" / recipe / "difficulty.jsonl")
     if target == "train":
         assert "trained step 1 to 1" in make(clone, ["train", f"RECIPE={recipe}", f"ARGS={arguments} {FEW_STEPS}"])
         return
