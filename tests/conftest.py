@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands do
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # as the commands do
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each; threads of several processes on one core wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
 
