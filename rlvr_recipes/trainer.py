@@ -173,23 +173,23 @@ def watched(reward: Reward) -> Reward:
                 said = (
                     f"reward {reward.__name__}: {type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
                 )
-            text = next((text_of(one) for one in completions if _fails(reward, completions, given, one)), None)
-            at = "no single completion does it" if text is None else f"the completion is {text!r:.500}"
-            raise RewardError(f"{said}; {at}") from error
+            failing = (at for at in range(len(completions)) if _fails(reward, completions, given, at))
+            text = next((text_of(completions[at]) for at in failing), None)
+            where = "no single completion does it" if text is None else f"the completion is {text!r:.500}"
+            raise RewardError(f"{said}; {where}") from error
 
     return paid
 
 
-def _fails(reward: Reward, completions: list[Any], given: dict[str, Any], one: Any) -> bool:
-    """Whether a reward fails at one of the completions alone."""
-    at = next(number for number, each in enumerate(completions) if each is one)
+def _fails(reward: Reward, completions: list[Any], given: dict[str, Any], at: int) -> bool:
+    """Whether a reward fails at one of the completions alone, given by its number."""
     columns = {
         name: value[at : at + 1] if isinstance(value, list) and len(value) == len(completions) else value
         for name, value in given.items()
     }
     try:
-        checked_pay(reward, reward(completions=[one], **columns), 1)
-    except Exception:
+        checked_pay(reward, reward(completions=[completions[at]], **columns), 1)
+    except Exception:  # as above
         return True
     return False
 
