@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR          about 10 minutes on 2 cores
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --grow   about 20: by shots, rows and length, with a plot
+    .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --wide   about 10: ours with Qwen2.5-0.5B's layers
 
 Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions,
 8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians
@@ -10,6 +11,7 @@ over the steps after the first. Peak memory is what a part takes beyond what the
 
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -57,8 +59,10 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
     from rlvr_recipes.trainer import RecipeTrainer
 
     tokenizer = AutoTokenizer.from_pretrained(ROOT / "assets" / "tiny_policy", padding_side="left")
-    shape = dict(hidden_size=256, intermediate_size=1024, num_hidden_layers=6, num_attention_heads=4,
-                 num_key_value_heads=2, vocab_size=len(tokenizer), max_position_embeddings=8192)  # fmt: skip
+    shape = dict(hidden_size=256, intermediate_size=1024, num_attention_heads=4)
+    if job.get("wide"):  # Qwen2.5-0.5B's layers, 6 of its 24
+        shape = dict(hidden_size=896, intermediate_size=4864, num_attention_heads=14)
+    shape |= dict(num_hidden_layers=6, num_key_value_heads=2, vocab_size=len(tokenizer), max_position_embeddings=8192)
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model("qwen2", **shape), dtype=getattr(torch, dtype))
 
@@ -79,6 +83,35 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
         peft_config=LoraConfig(r=16, target_modules="all-linear", task_type="CAUSAL_LM"),
     )  # fmt: skip
     return trainer
+
+
+def operations(job: dict[str, Any]) -> float:
+    """GFLOP of matrix products in a job's second step, causal attention counted whole; the first has the self-check."""
+    import torch
+    from torch.utils import flop_counter
+    from transformers import TrainerCallback
+
+    trainer, aten = made({**job, "steps": 2}), torch.ops.aten
+    attention = {
+        aten._scaled_dot_product_flash_attention_for_cpu:
+            lambda q, k, v, *_, **__: flop_counter.sdpa_flop_count(q, k, v),
+        aten._scaled_dot_product_flash_attention_for_cpu_backward:
+            lambda back, q, k, v, *_, **__: flop_counter.sdpa_backward_flop_count(back, q, k, v),
+    }  # fmt: skip
+    counter = flop_counter.FlopCounterMode(display=False, custom_mapping=attention)
+
+    class Count(TrainerCallback):
+        def on_step_begin(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            if state.global_step == 1:
+                counter.__enter__()
+
+        def on_step_end(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            if state.global_step == 2:
+                counter.__exit__(None, None, None)
+
+    trainer.add_callback(Count())
+    trainer.train()
+    return counter.get_total_flops() / 1e9
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +171,8 @@ def in_child(job: dict[str, Any]) -> dict[str, Any]:
     """A job in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, __file__, "--gsm8k", job["gsm8k"], "--job", json.dumps({**job, "output": folder})]
-        done = subprocess.run(words, capture_output=True, text=True)
+        environment = {"GOMP_SPINCOUNT": "2000"} | os.environ  # as the commands do
+        done = subprocess.run(words, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
     return json.loads(done.stdout.strip().rsplit("\n", 1)[-1])
@@ -239,10 +273,12 @@ def main() -> None:
     parser.add_argument("--gsm8k", required=True, help="folder with GSM8K's train and test files")
     parser.add_argument("--turns", type=int, default=2, help="how often each side has its turn")
     parser.add_argument("--grow", action="store_true", help="instead, how a step grows")
+    parser.add_argument("--wide", action="store_true", help="instead, our step with layers as wide as Qwen2.5-0.5B's")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.job:
-        print(json.dumps(measure(json.loads(args.job))))
+        job = json.loads(args.job)
+        print(json.dumps({"operations": operations(job)} if job.get("count") else measure(job)))
         return
     base = {"gsm8k": args.gsm8k, "shots": 8, "rows": GROUPS * SAMPLES, "length": LENGTH, "steps": 2,
             "checkpointing": False}  # fmt: skip
@@ -255,20 +291,31 @@ def main() -> None:
     if args.grow:
         grow({**base, "rows": 32})
         return
+    if args.wide:
+        named = {name: {**job, "steps": 3, "wide": True} for name, job in named.items() if job["side"] == "ours"}
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in named}
     for turn in range(args.turns):
         for name, job in named.items():
             print(f"turn {turn + 1} of {args.turns}: {name}", file=sys.stderr, flush=True)
             found[name].append(run(job))
     text, steps = table(found)
-    print(f"## A few-shot step\n\n{about()}\n\n{GROUPS} groups of {SAMPLES}, {LENGTH} tokens each:\n\n{text}\n")
+    counted = [in_child({**named[f"ours, {shots} shots"], "count": True})["operations"] for shots in (8, 0)]
+    longer = steps["ours, 8 shots"] / steps["ours, 0 shots"]
+    times_more = (f"8-shot step {longer:.2f} times our 0-shot step, by matrix operations "
+                  f"{counted[0] / counted[1]:.2f} times ({counted[0]:,.0f} and {counted[1]:,.0f} GFLOP)")  # fmt: skip
+    layers = " with Qwen2.5-0.5B's layers" if args.wide else ""
+    print(f"## A few-shot step{layers}\n\n{about()}\n\n{GROUPS} groups of {SAMPLES}, {LENGTH} tokens each:\n\n{text}\n")
+    if args.wide:
+        print(f"Our {times_more}.")
+        return
     ours, trl = found["ours, 8 shots"], found["TRL, 8 shots"]
     ratio = {p: statistics.median(s for o in trl for s in o[p]) / statistics.median(s for o in ours for s in o[p])
              for p in ("rollout", "loss", "step")}  # fmt: skip
     share = statistics.median(o["peak"] for o in ours) / statistics.median(o["peak"] for o in trl)
     print(f"Times faster than TRL: rollout {ratio['rollout']:.1f}, loss and backward {ratio['loss']:.1f}, "
-          f"whole step {ratio['step']:.1f}; peak memory {share:.2f} of TRL's; "
-          f"8-shot step {steps['ours, 8 shots'] / steps['ours, 0 shots']:.2f} times our 0-shot step.\n")  # fmt: skip
+          f"whole step {ratio['step']:.1f}; peak memory {share:.2f} of TRL's; our 8-shot step takes "
+          f"{steps['ours, 8 shots'] / steps['TRL, 0 shots']:.2f} of TRL's 0-shot step.\n\n"
+          f"Our {times_more}.\n")  # fmt: skip
     lines = [exactness(args.gsm8k, dtype) for dtype in ("float64", "float32")]
     print(
         markdown(["", "largest difference of log-probabilities", "difference of LoRA gradients, relative norm"], lines)
