@@ -68,7 +68,7 @@ def test_the_fingerprint_tells_changed_data(tmp_path: Path) -> None:
         (None, "#### 1", "question is empty"),
         ("q", "It is 1.", "one '####'"),
         ("q", "#### 1\n#### 2", "one '####'"),
-        ("q", None, "one '####'"),
+        ("q", None, "column answer is empty"),
         ("q", "####", "gold answer ''"),
         ("q", "#### several", "gold answer 'several'"),
         ("q", "#### 1 or 2", "gold answer '1 or 2'"),
