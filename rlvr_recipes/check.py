@@ -48,7 +48,7 @@ def lengths(recipe: Recipe, config: "Config", prompts: dict[str, list[Prompt]]) 
 
     model_config, tokenizer = models.load_tokenizer(config)
     ids = {split: tokenize(tokenizer, texts, config.chat_template_kwargs) for split, texts in prompts.items()}
-    context = getattr(model_config.get_text_config(), "max_position_embeddings", None)
+    context = models.context_of(model_config)
     most = config.max_completion_length
     found = []
     for split, made in ids.items():
@@ -56,7 +56,7 @@ def lengths(recipe: Recipe, config: "Config", prompts: dict[str, list[Prompt]]) 
         names = {"min": 0.0, "median": 0.5, "p99": 0.99, "max": 1.0}
         values = numpy.quantile(tokens, list(names.values()), method="inverted_cdf")
         shown = " ".join(f"{name} {value:,}" for name, value in zip(names, values, strict=True))
-        left = "" if context is None else f"; {context - max(tokens) - most:,} of {context:,} of context left"
+        left = models.context_left(made, most, model_config)
         fits = context is None or max(tokens) + most <= context
         cure = "" if fits else "; prompts are never cut: show fewer exemplars (--shots) or ask for shorter completions"
         found.append(Finding(fits, f"{split} prompts, tokens: {shown}; with {most:,} for the completion{left}{cure}"))

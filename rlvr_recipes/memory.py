@@ -625,6 +625,38 @@ def _flags(change: Mapping[str, Any]) -> str:
     return " ".join(f"--{name} {str(value).lower() if value is True else value}" for name, value in change.items())
 
 
+def _free(gpu: bool) -> int:
+    """Bytes that nothing uses here."""
+    return torch.cuda.mem_get_info()[0] if gpu else psutil.virtual_memory().available
+
+
+def guess(config: Config, model_config: PretrainedConfig, prompt_ids: Sequence[Sequence[int]]) -> int:
+    """Bytes that a run takes by far not, without counting: a full fine-tuning that saves nowhere."""
+    text = model_config.get_text_config()
+    hidden, layers, words = text.hidden_size, text.num_hidden_layers, text.vocab_size
+    weights = layers * 40 * hidden**2 + 2 * words * hidden
+    rows = config.grpo.per_device_train_batch_size * (config.grpo.steps_per_generation or 1)
+    tokens = rows * (max(map(len, prompt_ids)) + config.max_completion_length)
+    return 16 * weights + 4 * tokens * (60 * layers * hidden + 4 * words)
+
+
+def note(config: Config, model_config: PretrainedConfig, prompt_ids: Sequence[Sequence[int]]) -> str:
+    """What a run takes, as one line before it begins; empty where counting, which takes seconds, is not worth it.
+
+    Args:
+        prompt_ids: the prompts to train on.
+    """
+    gpu = on_gpu(config)
+    free = _free(gpu)
+    if guess(config, model_config, prompt_ids) <= free / 4:
+        return ""
+    here = estimate(config, model_config, prompt_ids, gpu)
+    text = f"memory: at most {size(here.total)} of {size(free)} free, in {here.phase}"
+    if here.total <= free:
+        return text
+    return f"note: {text}; {cure(config, lambda config: estimate(config, model_config, prompt_ids, gpu), free)}"
+
+
 def findings(config: Config, model_config: PretrainedConfig, prompt_ids: Sequence[Sequence[int]]) -> list[Finding]:
     """What the run takes, whether it fits here, and which common GPUs it fits.
 
@@ -635,7 +667,7 @@ def findings(config: Config, model_config: PretrainedConfig, prompt_ids: Sequenc
     here = estimate(config, model_config, prompt_ids, gpu)
     parts = ", ".join(f"{name} {size(count)}" for name, count in here.parts.items() if count)
     found = [Finding(True, f"memory, at most: {size(here.total)}, in {here.phase} ({parts})")]
-    free = torch.cuda.mem_get_info()[0] if gpu else psutil.virtual_memory().available
+    free = _free(gpu)
     text = f"this {torch.cuda.get_device_name() if gpu else 'CPU'} has {size(free)} free"
     if here.total <= free:
         found.append(Finding(True, f"{text}: it fits"))

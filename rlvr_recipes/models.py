@@ -185,9 +185,21 @@ def fingerprint(name: str) -> str:
     return " ".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files)
 
 
+def context_of(config: PretrainedConfig) -> int | None:
+    """The tokens of a model's context; None where its configuration names none."""
+    return getattr(config.get_text_config(), "max_position_embeddings", None)  # also GPT-2's n_positions
+
+
+def context_left(prompt_ids: Sequence[Sequence[int]], max_completion_length: int, config: PretrainedConfig) -> str:
+    """What the longest text leaves of a model's context, in words; empty where none is named."""
+    context = context_of(config)
+    left = "" if context is None else f"{context - max(map(len, prompt_ids)) - max_completion_length:,} of {context:,}"
+    return left and f"; {left} of context left"
+
+
 def check_lengths(prompt_ids: Sequence[list[int]], max_completion_length: int, config: PretrainedConfig) -> None:
     """No prompt is ever cut, so one that leaves no room for its completion is a `UserError`, with what would fit."""
-    context = getattr(config.get_text_config(), "max_position_embeddings", None)  # also GPT-2's n_positions
+    context = context_of(config)
     longest = max(map(len, prompt_ids))
     if context is None or longest + max_completion_length <= context:
         return

@@ -90,14 +90,20 @@ def make_trainer(
 
 
 def check_prompts(recipe: Recipe, config: "Config", exemplars: Sequence[Exemplar], data: dict[str, list[Row]]) -> Any:
-    """The policy's tokenizer, once every prompt of the run is known to fit the policy's context."""
-    from rlvr_recipes import models
+    """The policy's tokenizer, once every prompt of the run is known to fit the policy's context; says what it takes."""
+    from rlvr_recipes import memory, models
     from rlvr_recipes.generation import tokenize
 
     model_config, tokenizer = models.load_tokenizer(config)
-    for rows in data.values():
-        ids = tokenize(tokenizer, recipe.prompts_of(rows, exemplars), config.chat_template_kwargs)
-        models.check_lengths(ids, config.max_completion_length, model_config)
+    prompts = {split: recipe.prompts_of(rows, exemplars) for split, rows in data.items()}
+    ids = {split: tokenize(tokenizer, texts, config.chat_template_kwargs) for split, texts in prompts.items()}
+    for made in ids.values():
+        models.check_lengths(made, config.max_completion_length, model_config)
+    lengths, most = [len(each) for each in ids["train"]], config.max_completion_length
+    left = models.context_left(ids["train"], most, model_config)
+    say(f"prompts: {min(lengths):,} to {max(lengths):,} tokens, with {most:,} for the completion{left}")
+    if told := memory.note(config, model_config, ids["train"]):
+        say(told)
     return tokenizer
 
 

@@ -179,6 +179,7 @@ def both(
     """What is foretold and what is measured."""
     config, model_config, texts, ids = set_up(make_config, folder, case)
     taken = measured(trainer_of(config, texts))
+    assert memory.guess(config, model_config, ids) > taken
     return memory.estimate(config, model_config, ids), taken
 
 
@@ -253,6 +254,22 @@ def test_one_change_is_proposed_where_one_is_enough_and_else_several_of_use(
     given = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 8, "max_completion_length": 250}
     config = config_of(make_config, TINY, given)
     assert memory.cure(config, counted, free).startswith(told)
+
+
+def test_a_run_says_before_it_begins_what_it_takes_where_that_is_a_question(
+    make_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_of(make_config, TINY, {"per_device_train_batch_size": 8})
+    model_config, _ = models.load_tokenizer(config)
+    monkeypatch.setattr(memory, "estimate", lambda config, *_: counted(config))
+
+    def told(free: int) -> str:
+        monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+        return memory.note(config, model_config, [[1] * 100])
+
+    assert told(2**36) == ""
+    assert told(2**20) == "memory: at most 0 MiB of 1 MiB free, in the loss"
+    assert told(1000).startswith("note: memory: at most 0 MiB of 0 MiB free, in the loss; it fits with --")
 
 
 def test_check_names_the_parts_the_machine_and_the_gpus(
