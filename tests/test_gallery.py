@@ -15,7 +15,7 @@ from rlvr_recipes.runs import RunFolder
 TASK = '''
 import random
 from dataclasses import replace
-from rewards import answer_line, correct_number
+from rewards import answer_line, correct_answer, correct_number
 from rewards.completions import text_of
 from rewards.extract import BOXED
 from recipes.arithmetic import RECIPE as ARITHMETIC, problem, solve
@@ -45,6 +45,16 @@ def longer(completions, **kwargs):
 def boxed(completions, answer, **kwargs):
     return correct_number(completions, answer, markers=(BOXED,), **kwargs)
 
+def fewer(completions, **kwargs):
+    return [-float(len(set(text_of(c)))) for c in completions]
+
+def generous(completions, answer, **kwargs):
+    return [1.0] * len(completions)
+
+def hard_to_tell(completions, trainer_state=None, **kwargs):
+    step = trainer_state.global_step if trainer_state else 0
+    return correct_answer([r"#### x^2-\\sqrt{x^5+x+1}>0"], [f"x>{step + 3}"]) + [0.0] * (len(completions) - 1)
+
 def half(completions, answer, **kwargs):
     return [0.5] * len(completions)
 
@@ -65,6 +75,9 @@ RUNS = {
     "length_collapse": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, shorter: 1.0}"), 30, ("--learning_rate", "5e-3")),
     "length_explosion": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, longer: 1.0}"), 30, ("--learning_rate", "5e-3", "--max_completion_length", "128")),
     "entropy_explosion": (PLAIN, 15, ("--learning_rate", "0.2")),
+    "entropy_collapse": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, fewer: 1.0}"), 15, ("--learning_rate", "1e-2")),
+    "nothing_to_learn": (BARE.format(rows="hard", rewards="{generous: 1.0}"), 5, ()),
+    "verifier_timeouts": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, hard_to_tell: 1.0}"), 5, ()),
     "adapter_still": (PLAIN, 5, ("--learning_rate", "1e-12")),
 }  # fmt: skip
 
