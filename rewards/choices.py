@@ -10,16 +10,20 @@ from rewards.extract import MARKERS
 from rewards.grammar import NotRead, tidy
 from rewards.verdicts import LogExtra, pay_by, same_length
 
-Options: TypeAlias = Sequence[str] | Mapping[str, str]
+Options: TypeAlias = Sequence[str] | Mapping[str, Any]
 
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
 _LETTER = re.compile(
-    r"(?:(?i:option|choice|answer|letter)\s+)?(?:\(\s*([A-Za-z])\s*\)|([A-Za-z])(?![A-Za-z]))(.*)", re.DOTALL
+    r"(?:(?i:option|choice|answer|letter)\s+)?(?:\(\s*([A-Za-z1-9])\s*\)|([A-Za-z](?![A-Za-z])|[1-9](?!\w)))(.*)",
+    re.DOTALL,
 )
 
 
 def letter_of(answer: str, options: Options | None = None) -> str | None:
     r"""The option letter that an answer names, or None where it names none, or letter and text disagree.
+
+    Where options are called 1, 2, 3, their texts may be numbers too: a figure that names one option by its label and
+    another by its text names none.
 
     Args:
         answer: what the completion commits to.
@@ -35,28 +39,44 @@ def letter_of(answer: str, options: Options | None = None) -> str | None:
         plain = " ".join(_TEXT.sub(r" \1 ", tidy(answer)).split())
     except NotRead:
         return None
+    label = None
     if match := _LETTER.fullmatch(plain):
         letter, rest = (match[1] or match[2]).upper(), match[3].strip()
-        if not rest.strip(".:) ") or (texts and letter in texts and equal(rest.lstrip(".:)- "), texts[letter])):
-            return letter if not texts or letter in texts else None
+        if not texts:
+            return letter if letter.isalpha() and not rest.strip(".:) ") else None
+        if letter in texts and rest.strip(".:) ") and equal(rest.lstrip(".:)- "), texts[letter]):
+            return letter
+        label = letter if letter in texts and not rest.strip(".:) ") else None
+        if label is not None and label.isalpha():
+            return label
     named = [letter for letter, text in texts.items() if equal(answer, text)]
+    if label is not None:
+        return label if named in ([], [label]) else None
     return named[0] if len(named) == 1 else None
 
 
 def by_letter(options: Options | None) -> dict[str, str]:
     """The options as letter -> text: from a list, a dict by letter, or a dict of lists `label` and `text` as in ARC.
 
+    In a dict, a letter without a text is an option that other rows have.
+
     Raises:
-        ValueError: they are one text.
+        ValueError: they are one text, or two have one letter.
+
+    >>> by_letter({"label": ["1", "2"], "text": ["a rock", "a tree"]})
+    {'1': 'a rock', '2': 'a tree'}
     """
     if options is None:
         return {}
     if isinstance(options, str):
         raise ValueError(f"options of a row are a list of texts or a dict by letter, not the one text {options!r:.80}")
     if isinstance(options, Mapping):
-        if set(options) == {"label", "text"}:
-            options = dict(zip(options["label"], options["text"], strict=True))
-        return {str(letter).strip("(). ").upper(): str(text) for letter, text in options.items()}
+        arc = set(options) == {"label", "text"}
+        pairs = list(zip(options["label"], options["text"], strict=True) if arc else options.items())
+        found = {str(letter).strip("(). ").upper(): str(text) for letter, text in pairs if text is not None}
+        if len(found) < sum(text is not None for _, text in pairs):
+            raise ValueError(f"two options of a row have one letter: {', '.join(str(letter) for letter, _ in pairs)}")
+        return found
     return {chr(ord("A") + place): str(text) for place, text in enumerate(options)}
 
 
@@ -64,13 +84,18 @@ def gold_letter(gold: object, options: Options | None = None) -> str:
     """The letter of a gold: the letter itself, its place in the options, or the text of one of them.
 
     Raises:
-        ValueError: it names no option.
+        ValueError: it names no option, or a number might be a place as well as what an option is called.
     """
-    if isinstance(gold, int) and not isinstance(gold, bool) and options is not None and 0 <= gold < len(options):
-        return list(by_letter(options))[gold]
-    letter = letter_of(gold, options) if isinstance(gold, str) else None
+    texts = by_letter(options)
+    letter = None
+    if isinstance(gold, str):
+        letter = gold if gold in texts else letter_of(gold, options)
+    elif isinstance(gold, int) and not isinstance(gold, bool) and 0 <= gold < len(texts):
+        if any(label.isdigit() for label in texts):
+            raise ValueError(f"gold answer {gold} may be a place or a label of {', '.join(texts)}; give it as text")
+        letter = list(texts)[gold]
     if letter is None:
-        known = ", ".join(f"{letter} {text!r:.30}" for letter, text in by_letter(options).items())
+        known = ", ".join(f"{letter} {text!r:.30}" for letter, text in texts.items())
         raise ValueError(
             f"gold answer {gold!r} names no option; correct_choice needs a letter such as 'B'"
             + (f", one of {known}" if known else " (the row has no column options)")
@@ -91,8 +116,8 @@ def correct_choice(
     Args:
         completions, log_extra, markers: as in `correct_answer`.
         answer: the gold of each row: a letter, the text of an option, or its place (0 is A).
-        options: the options of each row: a list, a dict by letter, or ARC's dict of `label` and `text`. Without this
-            column only a letter alone is read.
+        options: the options of each row: a list, a dict by letter or digit, or ARC's dict of `label` and `text`.
+            Without this column only a letter alone is read.
 
     Raises:
         ValueError: a gold names no option.
@@ -104,8 +129,12 @@ def correct_choice(
     rows = options if options is not None else [None] * len(completions)
     same_length(completions, answer, rows)
     letters = [gold_letter(gold, row) for gold, row in zip(answer, rows, strict=True)]
+    golds = [
+        f"{letter}) {by_letter(row)[letter]}" if letter.isdigit() else letter
+        for letter, row in zip(letters, rows, strict=True)
+    ]
 
     def agreement(row: Options | None):
         return lambda one, other: letter_of(one, row) is not None and letter_of(one, row) == letter_of(other, row)
 
-    return pay_by(completions, letters, [agreement(row) for row in rows], log_extra, markers)
+    return pay_by(completions, golds, [agreement(row) for row in rows], log_extra, markers)
