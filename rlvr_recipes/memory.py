@@ -152,19 +152,6 @@ class _Cache(DynamicCache):
         return made
 
 
-_attention = torch.nn.functional.scaled_dot_product_attention
-
-
-def _gpu_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, **kwargs: Any) -> torch.Tensor:
-    """torch's choice of a kernel on CUDA: a mask with grouped heads leaves only the one that keeps all scores."""
-    if attn_mask is None or not kwargs.get("enable_gqa"):
-        return _attention(query, key, value, attn_mask=attn_mask, **kwargs)
-    bias = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill_(~attn_mask, -torch.inf)
-    return torch.ops.aten._scaled_dot_product_attention_math(
-        query, key, value, bias, scale=kwargs["scale"], enable_gqa=True
-    )[0]
-
-
 def _nothing(*_: Any, **__: Any) -> None:
     """What TRL's kernels take on a GPU beside the tile that they work on."""
 
@@ -491,8 +478,6 @@ def _count(
         _materialize(model)
         weights = live.total
         if where.gpu:
-            name = "scaled_dot_product_attention"
-            stack.enter_context(mock.patch.object(torch.nn.functional, name, _gpu_attention))
             for name in ("_forward_tile", "_backward_tile", "_addmm_fp32"):  # there they take nothing beside the tile
                 stack.enter_context(mock.patch.object(chunked_logprob, name, _nothing))
         rows = [prompt for prompt in prompts for _ in range(config.grpo.num_generations or 1)]

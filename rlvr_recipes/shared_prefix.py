@@ -238,8 +238,10 @@ def _attend(
     elif not mixed and new == 1 and not torch.is_grad_enabled():
         out = _one_token(query, parts, scaling)
     else:  # torch's kernels keep 16-bit scores in 32 bits
-        keys = torch.cat([_for_rows(keys, rows) for keys, _, _ in parts], dim=2)
-        values = torch.cat([_for_rows(values, rows) for _, values, _ in parts], dim=2)
+        # With grouped heads and a mask CUDA has only a kernel that keeps all scores; copies of the heads take less.
+        copies = query.shape[1] // key.shape[1]
+        keys = torch.cat([_for_rows(keys, rows) for keys, _, _ in parts], dim=2).repeat_interleave(copies, 1)
+        values = torch.cat([_for_rows(values, rows) for _, values, _ in parts], dim=2).repeat_interleave(copies, 1)
         seen = [
             query.new_ones(rows, 1, new, k.shape[2], dtype=torch.bool)
             if some is None
@@ -247,9 +249,8 @@ def _attend(
             for k, _, some in parts
         ]
         out = torch.nn.functional.scaled_dot_product_attention(
-            query, keys, values, attn_mask=torch.cat(seen, dim=3), scale=scaling,
-            enable_gqa=query.shape[1] != key.shape[1],
-        )  # fmt: skip
+            query, keys, values, attn_mask=torch.cat(seen, dim=3), scale=scaling
+        )
     return out.transpose(1, 2).contiguous(), None
 
 
