@@ -100,15 +100,6 @@ def test_a_sound_recipe_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert printed.endswith("nothing found that would spoil the run\n")
 
 
-@pytest.mark.parametrize("recipe", ["arithmetic", "gsm8k_fewshot", "gsm8k_zeroshot"])
-def test_shipped_recipes_pass(
-    recipe: str, small_gsm8k: Path, chat_model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    of_hub = ["--dataset_path", str(small_gsm8k), "--model_name_or_path", str(chat_model)]
-    check.main([recipe, *(of_hub if "gsm8k" in recipe else [])])
-    assert "BAD" not in capsys.readouterr().out
-
-
 def test_a_run_with_exemplars_that_earn_nothing_is_refused(tmp_path: Path, command: Command) -> None:
     done = command("train", task(tmp_path, BROKEN["exemplars in another form"][0]), check=False)
     assert done.returncode == 2
