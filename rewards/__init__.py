@@ -3,6 +3,7 @@
 from rewards.answers import equal
 from rewards.choices import correct_choice
 from rewards.correct import correct_answer, correct_expression, correct_number, correct_set
+from rewards.countdown import reaches_target
 from rewards.formats import answer_line, answer_tags, boxed_answer, exact_format, think_then_answer
 from rewards.quantities import correct_quantity
 from rewards.shaping import repetition, soft_overlong
@@ -22,6 +23,7 @@ __all__ = [
     "equal",
     "exact_format",
     "judge",
+    "reaches_target",
     "repetition",
     "soft_overlong",
     "think_then_answer",
