@@ -18,7 +18,7 @@ from rlvr_recipes.recipe import Row
 
 SPLITS = {"train": (1, 4096), "validation": (2, 512), "test": (3, 512)}  # seed, rows
 ARC = data.Hub("allenai/ai2_arc", "ARC-Challenge")
-VALIDATION_ROWS = 128  # the last rows of a train file
+VALIDATION_ROWS = 128  # the last rows of a train file, or the last fifth where that is less
 Problem: TypeAlias = tuple[str, str, list[str], str]  # question, right option, wrong ones, why it is right
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -111,7 +111,7 @@ def rows(split: str, dataset_path: str | None = None) -> list[Row]:
     stem = "test" if split == "test" else "train"
     records = data.records(stem, None, ARC) if dataset_path == ARC.id else data.records(stem, dataset_path)
     found = [read(record, place) for place, record in records]
-    return found if stem == "test" else data.held_out(found, split, VALIDATION_ROWS)
+    return found if stem == "test" else data.held_out(found, split, min(VALIDATION_ROWS, max(1, len(found) // 5)))
 
 
 def asked(question: str, options: list[str]) -> str:

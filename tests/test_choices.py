@@ -154,9 +154,9 @@ def test_arc_mmlu_and_own_columns_are_read_alike(tmp_path: Path) -> None:
         assert multiple_choice.rows("test", str(tmp_path)) == [
             {"question": "What grows?", "options": texts, "answer": "B"}
         ]
-    write(tmp_path, "train", [{**mmlu, "question": f"What grows {place}?"} for place in range(130)])
+    write(tmp_path, "train", [{**mmlu, "question": f"What grows {place}?"} for place in range(645)])
     train, validation = (multiple_choice.rows(split, str(tmp_path)) for split in ("train", "validation"))
-    assert (len(train), len(validation), validation[-1]["question"]) == (2, 128, "What grows 129?")
+    assert (len(train), len(validation), validation[-1]["question"]) == (517, 128, "What grows 644?")
 
 
 @pytest.mark.parametrize(
