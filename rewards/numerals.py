@@ -19,6 +19,8 @@ _COMMA = (  # a decimal comma, where it cannot be anything else
     re.compile(r"[1-9]\d{0,2}(?: \d{3})+,\d+"),  # 1 234,5
     re.compile(r"\d+,(?:\d{1,2}|\d{4,})|0,\d+"),  # 3,5
 )
+_RATE = re.compile(r"\s*/\s*\S|\s+(?:per|an?|every|each)\s+(?!cent\b)\S")
+_CODES = {"dollar": "USD", "euro": "EUR", "pound_sterling": "GBP", "yen": "JPY", "rupee": "INR"}
 _NUMERAL = r"\d[\d.,_' ]*(?<![.,_' ])|\.\d+"
 _FRACTION = (
     r"(?:\\[dtc]?frac\s*\{\s*(?P<o1>\d+)\s*\}\s*\{\s*(?P<u1>\d+)\s*\}|\\[dtc]?frac\s*(?P<o2>\d)\s*(?P<u2>\d)(?!\d)"
@@ -73,6 +75,9 @@ def read_number(text: str) -> tuple[Node, Unit | None] | None:
     rest = text[match.end() :]
     spaced = rest.startswith((" ", "\\", "-")) and not rest.startswith(("\\%", "\\$"))
     unit: Unit | None = None
+    currency = _currency(match["currency"])
+    if currency and _RATE.match(rest):  # $5/kg, $18 an hour
+        rest, spaced, currency = f" {_CODES[currency]}{rest}", True, None
     if rest.strip():
         if rest.startswith("-"):  # a 12-inch ruler
             rest = " " + rest[1:] if re.match(r"-[a-z]{2}", rest) else rest
@@ -85,10 +90,7 @@ def read_number(text: str) -> tuple[Node, Unit | None] | None:
         node = node if factor == 1 else _scaled(node, factor)
         if node is None:
             return None
-    if match["currency"]:
-        currency = {"US$": "dollar", "USD": "dollar", "EUR": "euro", "GBP": "pound_sterling"}.get(
-            match["currency"].strip().upper()
-        ) or CURRENCIES[match["currency"].strip()[-1]]
+    if currency:
         if unit is not None and unit.name != currency:
             return None
         if unit is not None and rest.strip()[:1] in "$€£¥₹\\":
@@ -97,6 +99,31 @@ def read_number(text: str) -> tuple[Node, Unit | None] | None:
     if (match["sign"] or "").strip() in ("-", "minus", "negative") or match["inner"]:
         node = Node("neg", (node,))
     return node, unit
+
+
+def _currency(sign: str | None) -> str | None:
+    """The currency of a sign or code before the number."""
+    if sign is None:
+        return None
+    code = {"US$": "dollar", "USD": "dollar", "EUR": "euro", "GBP": "pound_sterling"}.get(sign.strip().upper())
+    return code or CURRENCIES[sign.strip()[-1]]
+
+
+def figures(text: str) -> tuple[int, int] | None:
+    """The fewest and the most significant figures of the numeral that a tidy text begins with; None for other numbers.
+
+    Zeros that end a whole number may be significant or not: 1200 has two to four figures, 1.20e3 has three.
+
+    >>> figures("0.0120 m"), figures("1200 m"), figures("1.20e3 m"), figures("$1,234.50"), figures("7/2 m")
+    ((3, 3), (2, 4), (3, 3), (6, 6), None)
+    """
+    match = _NUMBER.match(text) if len(text) <= LONGEST_NUMERAL else None
+    value = decimal(match["whole"]) if match is not None and match["whole"] and not match["u5"] else None
+    if match is None or not value:
+        return None
+    digits = re.sub(r"\D", "", match["whole"]).lstrip("0")
+    vague = int(digits) == value and not match["power"]
+    return len(digits.rstrip("0")) if vague else len(digits), len(digits)
 
 
 def _scaled(node: Node, factor: Fraction) -> Node | None:

@@ -56,16 +56,21 @@ mph: MPH
 kph: kmh kmph
 rpm: RPM
 newton: N newtons
+kN: kilonewton kilonewtons
 joule: J joules
 kJ: kilojoule kilojoules
+MJ: megajoule megajoules
 watt: W watts
 kW: kilowatt kilowatts
 kWh: kilowatt-hours
 volt: V volts
 ampere: A amp amps amperes
+mA: milliampere milliamperes milliamp milliamps
 ohm: Ω ohms
+kohm: kΩ kilohm kilohms kiloohm kiloohms
 hertz: Hz
 pascal: Pa pascals
+kPa: kilopascal kilopascals
 mol: mole moles
 atm: atmosphere atmospheres
 psi:
@@ -110,6 +115,7 @@ _UNITS: dict[str, str] = {}
 for _line in _TABLE.strip().splitlines():
     _name, _, _others = _line.partition(":")
     _UNITS |= dict.fromkeys([_name, *_others.split()], _name)
+CANONICAL = frozenset(_UNITS.values())
 _EQUIVALENT = {"mile/hour": "mph", "km/hour": "kph", "pound sterling": "pound_sterling"}
 CURRENCIES = {"$": "dollar", "€": "euro", "£": "pound_sterling", "¥": "yen", "₹": "rupee"}
 
@@ -176,6 +182,7 @@ _RATE = re.compile(r"\s*/\s*|\s+(?:per|a|an|every|each)\s+")
 _MAYBE_SCALES = frozenset("KTMBCF")
 _DOUBTFUL = "?"
 _CIRCLE = re.compile(r"\s*\^\s*(?:\\circ|\{\s*\\circ\s*\})\s*")
+_TEMPERATURE = re.compile(_CIRCLE.pattern + r"([CF])(?![A-Za-z])")
 
 
 _TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox|textbf|textit|rm)\s*\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}")
@@ -203,6 +210,15 @@ def is_measure(word: str) -> bool:
     return len(word) > 1 and _symbol(word) is not None
 
 
+def only_counts(unit: Unit) -> bool:
+    """Whether a unit says what was counted, and measures nothing: 5 pens are 5, 5 kg are not.
+
+    >>> only_counts(Unit("pen")), only_counts(Unit("kg")), only_counts(Unit("dollar/hour"))
+    (True, False, False)
+    """
+    return unit.name in _COUNTED or not (unit.name in _UNITS or {*"/*^"} & {*unit.name} or unit.name in _EQUIVALENT)
+
+
 def read_unit(text: str, spaced: bool = True) -> tuple[Fraction, Unit | None] | None:
     """What a phrase after a number does to it: a factor (percent, million) and the unit; None where it is no unit.
 
@@ -224,9 +240,9 @@ def read_unit(text: str, spaced: bool = True) -> tuple[Fraction, Unit | None] | 
     text = " ".join(text.replace("\\%", "%").replace("\\$", "$").replace("\\cdot", "·").split())
     if len(text) > 80:
         return None
+    text = _TEMPERATURE.sub(lambda match: " celsius" if match[1] == "C" else " fahrenheit", text).strip()
     if text.startswith("^"):
         text = _CIRCLE.sub("degree ", text, count=1).strip()
-        text = {"degree C": "celsius", "degree F": "fahrenheit"}.get(text, text)
     factor = Fraction(1)
     while text:
         first, _, rest = text.partition(" ")
