@@ -7,6 +7,8 @@ from rewards.countdown import reaches_target
 from rewards.formats import answer_line, answer_tags, boxed_answer, exact_format, think_then_answer
 from rewards.quantities import correct_quantity
 from rewards.shaping import repetition, soft_overlong
+from rewards.symbolic import solves_symbolic
+from rewards.texts import correct_text
 from rewards.verdicts import Verdict, judge
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "correct_number",
     "correct_quantity",
     "correct_set",
+    "correct_text",
     "equal",
     "exact_format",
     "judge",
     "reaches_target",
     "repetition",
     "soft_overlong",
+    "solves_symbolic",
     "think_then_answer",
 ]
