@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlvr_recipes import command, selftest
 from rlvr_recipes.command import say
-from rlvr_recipes.recipe import Prompt, Recipe, Row, UserError, load_recipe
+from rlvr_recipes.recipe import CHANGE, Prompt, Recipe, Row, UserError, load_recipe
 from rlvr_recipes.selftest import Finding
 from rlvr_recipes.train import check_prompts, read_rows
 
@@ -27,10 +27,12 @@ MARKS = {True: "ok  ", False: "BAD ", None: "-   "}
 
 
 def cases(recipe: Recipe) -> list[Finding]:
-    """Every case that is not paid as it should be, or that all are."""
-    wrong = [
+    """Every case that is not paid as it should be or is not written yet, or that all are."""
+    unwritten = [Finding(False, text) for text in recipe.unwritten()]
+    wrong = unwritten + [
         Finding(False, f"case {number}: {name} pays {paid}, the case says {expected}, for {case.completion!r}")
         for number, case in enumerate(recipe.cases, 1)
+        if not case.completion.startswith(CHANGE)
         for name, paid, expected, _ in recipe.judged(number, case)
         if paid != expected
     ]

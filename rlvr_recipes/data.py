@@ -1,17 +1,20 @@
 """Records of a data set, from local files or from the hub, each with its place for error messages.
 
 A file is JSON lines, CSV with a header line, or parquet. A folder has one file per split, named as the split or as the
-hub names its parquet files.
+hub names its parquet files. `table` makes rows of any of them.
 """
 
 import csv
+import decimal
 import json
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from rlvr_recipes.recipe import UserError
+from rewards.choices import by_letter, gold_letter
+from rlvr_recipes.recipe import SPLITS, Row, UserError, check_split
 
 FORMATS = (".jsonl", ".parquet", ".csv")
 Record: TypeAlias = dict[str, Any]
@@ -44,6 +47,8 @@ def _from_csv(file: Path) -> Iterator[tuple[str, Record]]:
             names = list(reader.fieldnames or [])
             if len(set(names)) < len(names):
                 raise UserError(f"{file}, line 1: a column stands there twice: {', '.join(names)}")
+            if len(names) == 1 and re.search(r"\w[;\t]\w", names[0]):
+                raise UserError(f"{file}, line 1: {names[0]!r} is one cell; cells are divided by commas")
             for record in reader:
                 place = f"{file}, line {reader.line_num}"
                 if None in record or None in record.values():
@@ -80,12 +85,28 @@ def read(file: Path) -> Iterator[tuple[str, Record]]:
     Raises:
         UserError: a file or a line that is broken.
     """
+    readers = {".parquet": _from_parquet, ".csv": _from_csv, ".jsonl": _from_jsonl}
+    if file.suffix.lower() not in readers:
+        raise UserError(f"{file}: a file of rows is one of {', '.join(readers)}; write it as one of these")
     try:
-        yield from {".parquet": _from_parquet, ".csv": _from_csv, ".jsonl": _from_jsonl}[file.suffix](file)
+        yield from readers[file.suffix.lower()](file)
     except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not UTF-8 text: {error}") from error
+        raise UserError(f"{file}{_undecoded(file)}: not UTF-8 text: {error.reason}") from error
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from error
+
+
+def _undecoded(file: Path) -> str:
+    """Where the first bytes of a file stand that are no UTF-8 text."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return (
+                    f", line {number}, after {line[max(0, error.start - 20) : error.start].decode(errors='replace')!r}"
+                )
+    return ""
 
 
 def file_of(folder: Path, stem: str) -> Path:
@@ -103,17 +124,21 @@ def file_of(folder: Path, stem: str) -> Path:
     return found[0]
 
 
-def _from_hub(hub: Hub, split: str, told: str) -> Iterator[tuple[str, Record]]:
+def _loaded(hub: Hub, split: str | None, told: str) -> Any:
+    """A split of a data set, or all of them by name."""
     import datasets
 
     try:
-        data = datasets.load_dataset(hub.id, hub.config, split=split)
+        return datasets.load_dataset(hub.id, hub.config, split=split)
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{told or hub.id} could not be loaded from the hub ({error}); "
             f"without a network give --dataset_path DIR with train and test as jsonl, parquet or csv"
         ) from error
-    for number, record in enumerate(data, 1):
+
+
+def _from_hub(hub: Hub, split: str, told: str) -> Iterator[tuple[str, Record]]:
+    for number, record in enumerate(_loaded(hub, split, told), 1):
         yield f"{hub.id} {split}, row {number}", dict(record)
 
 
@@ -168,3 +193,137 @@ def held_out(rows: Sequence[_T], split: str, size: int) -> list[_T]:
             f"train has {len(rows)} rows, of which the last {size} are held out for validation: none is left"
         )
     return list(rows[-size:] if split == "validation" else rows[:-size])
+
+
+def _tables(source: str | Path | Hub) -> dict[str, list[tuple[str, Record]]]:
+    """The records of a source by split; those of a single file are all `train`."""
+    if isinstance(source, str) and not Path(source[:4096]).exists() and Path(source).suffix.lower() not in FORMATS:
+        told = f"{source} is no file or folder here, and as a data set it" if _HUB_ID.fullmatch(source) else ""
+        if not told:
+            raise UserError(f"there is no file or folder {source[:200]}")
+        return _tables_of(Hub(source), told)
+    if isinstance(source, Hub):
+        return _tables_of(source, "")
+    path = Path(source)
+    if not path.is_dir():
+        return {"train": list(read(path))}
+    stems = {re.split(r"[-.]", file.name)[0] for file in path.iterdir() if file.suffix in FORMATS}
+    return {split: list(read(file_of(path, split))) for split in SPLITS if split in {"train", *stems}}
+
+
+def _tables_of(hub: Hub, told: str) -> dict[str, list[tuple[str, Record]]]:
+    loaded = _loaded(hub, None, told)
+    if "train" not in loaded:
+        raise UserError(f"{hub.id} has no split train; found {', '.join(loaded)}")
+    return {
+        split: [(f"{hub.id} {split}, row {number}", dict(record)) for number, record in enumerate(loaded[split], 1)]
+        for split in SPLITS
+        if split in loaded
+    }
+
+
+_KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+
+def _cell(record: Record, name: str, place: str, kinds: dict[str, str]) -> Any:
+    """A cell as the policy and the rewards can read it: a text, or a list of texts.
+
+    Args:
+        kinds: what the column's cells have been so far; all must be of one kind.
+    """
+    value = column(record, name, place)
+    if isinstance(value, decimal.Decimal):
+        value = float(value) if value % 1 else int(value)
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        raise UserError(f"{place}: the column {name} holds a {type(value).__name__}; write it as text")
+    if kinds.setdefault(name, kind) != kind:
+        raise UserError(f"{place}: the column {name} holds {kind}, in the rows before {kinds[name]}")
+    if isinstance(value, list) and value and all(isinstance(each, str | int | float) for each in value):
+        return [str(each) for each in value]
+    if isinstance(value, dict) and value.keys() == {"label", "text"}:  # options as ARC has them
+        return value
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{place}: the column {name} holds {value}")
+    text = str(value).lower() if isinstance(value, bool) else str(value).strip()
+    if not text:
+        raise UserError(f"{place}: the column {name} is empty")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{place}: the column {name} holds half of a surrogate pair, which is no text") from error
+    return text
+
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _choice(record: Record, answer: str, options: str | Sequence[str], place: str, kinds: dict[str, str]) -> Row:
+    """The options of a row in order, and the letter of the right one."""
+    if isinstance(options, str):
+        given = _cell(record, options, place, kinds)
+    else:
+        filled = [name for name in options if record.get(name) not in (None, "")]
+        given = [_cell(record, name, place, kinds) for name in options[: max(len(filled), 2)]]
+    gold = record[answer] if isinstance(record.get(answer), int) else _cell(record, answer, place, kinds)
+    try:
+        texts = by_letter(given)
+        letter = LETTERS[[*texts].index(gold_letter(gold, given))]
+    except (ValueError, IndexError) as error:
+        raise UserError(f"{place}: the column {answer}: {error}") from error
+    return {"options": [*texts.values()], "answer": letter}
+
+
+def _row(
+    record: Record, place: str, kinds: dict[str, str], question: str, answer: str, others: Mapping[str, Any]
+) -> Row:
+    row = {"question": _cell(record, question, place, kinds)}
+    if "options" in others:
+        row |= _choice(record, answer, others["options"], place, kinds)
+    else:
+        row["answer"] = _cell(record, answer, place, kinds)
+    return row | {name: _cell(record, other, place, kinds) for name, other in others.items() if name != "options"}
+
+
+def table(source: str | Path | Hub, split: str, question: str, answer: str, **others: str | Sequence[str]) -> list[Row]:
+    """The rows of a split, as texts, with columns named as rewards name them.
+
+    Where there is no test file, the last tenth of the train rows is the test split, and where there is no validation
+    file, the tenth before it is that, in the order of the file. What is asked in a later split too is left out of the
+    earlier one.
+
+    Args:
+        source: a file, a folder with a train file and perhaps others, or a data set on the hub.
+        split: "train", "validation" or "test".
+        question, answer: the columns of the source that hold them.
+        others: further columns of the rows, and where the source has them. `options` is a column of lists, or several
+            columns; then `answer` becomes the letter of the right one.
+
+    Raises:
+        UserError: a file that is missing or broken, a cell that is empty or of another kind than those before, with
+            its place; or too few rows for three splits.
+    """
+    check_split(split)
+    rows: dict[str, list[Row]] = {}
+    for name, records in _tables(source).items():
+        kinds: dict[str, str] = {}
+        rows[name] = [_row(record, place, kinds, question, answer, others) for place, record in records]
+    total = len(rows["train"])
+    for name in ("test", "validation"):
+        if name not in rows:
+            tenth = max(1, total // 10)
+            if len(rows["train"]) <= tenth:
+                raise UserError(f"{source} has {total} rows, too few for train, validation and test")
+            rows[name], rows["train"] = rows["train"][-tenth:], rows["train"][:-tenth]
+    later = {_asked(row) for name in SPLITS[SPLITS.index(split) + 1 :] for row in rows[name]}
+    kept = [row for row in rows[split] if _asked(row) not in later]
+    if not kept:
+        raise UserError(f"{source}: no {split} row is left: what they ask is asked in a later split too")
+    return kept
+
+
+def _asked(row: Row) -> str:
+    """What a row asks, to tell whether two rows ask the same."""
+    return " ".join(json.dumps({name: value for name, value in row.items() if name != "answer"}).split())

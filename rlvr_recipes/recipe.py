@@ -4,13 +4,16 @@ import difflib
 import importlib.util
 import inspect
 import math
+import os
 import re
 import sys
 import traceback
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import recipes
@@ -48,6 +51,7 @@ TAKEN = frozenset(
     "prompt prompts completion completions completion_ids trainer_state log_extra log_metric image images "
     "environment environments".split()
 )
+CHANGE = "CHANGE: "  # begins what is still to be written in a recipe that `new` made
 
 
 @contextmanager
@@ -264,8 +268,17 @@ class Recipe:
                 raise UserError(f"{place}: {error}") from error
             yield name, paid, case.fields[name], logged
 
+    def unwritten(self) -> list[str]:
+        """The exemplars and cases that are still to be written, in a recipe that `new` made."""
+        texts = [(f"exemplar {number}", solution) for number, (_, solution) in enumerate(self.exemplars, 1)]
+        texts += [(f"case {number}", case.completion) for number, case in enumerate(self.cases, 1)]
+        marked = [(place, text.removeprefix(CHANGE)) for place, text in texts if text.startswith(CHANGE)]
+        return [f"{place} is still to be written: {text.splitlines()[0] if text else ''}" for place, text in marked]
+
     def check_cases(self) -> None:
-        """Scores every case; a `UserError` names the first whose pay is not the expected one."""
+        """Scores every case; a `UserError` names the first that is not written or whose pay is not the expected one."""
+        for text in self.unwritten():
+            raise UserError(f"recipe {self.name}: {text} ({self.path})")
         for number, case in enumerate(self.cases, 1):
             for name, paid, expected, _ in self.judged(number, case):
                 if paid != expected:
@@ -308,21 +321,30 @@ class Recipe:
 
 
 def find_recipe(name_or_path: str) -> Path:
-    """The file of a recipe: a path as it is, a name in `./recipes` or among the recipes that came with the package."""
+    """The file of a recipe: a path as it is; a name here, in `./recipes` or among the recipes of the package.
+
+    Raises:
+        UserError: there is none, or there are two of that name.
+    """
     path = Path(name_or_path[:4096])
     if path.suffix == ".py" or len(path.parts) > 1:
         if not path.is_file():
             if (path / "manifest.json").is_file():
                 raise UserError(f"{path} is a run folder: go on with it by --resume {path}, or score it with eval")
             kind = "run folder" if path.is_dir() or path.parts[0] == "runs" else "recipe file (a path ends in .py)"
-            raise UserError(f"{path} is no {kind}" if path.exists() else f"there is no {kind} {path}")
+            near = nearest(str(path), map(str, path.parent.glob("*.py")))
+            raise UserError(f"{path} is no {kind}" if path.exists() else f"there is no {kind} {path}{near}")
         return path.resolve()
     folders = [Path("recipes"), *map(Path, recipes.__path__)]
-    for folder in folders:
-        if (folder / f"{name_or_path}.py").is_file():
-            return (folder / f"{name_or_path}.py").resolve()
+    files = [folder / f"{name_or_path}.py" for folder in (Path(), *folders)]
+    found = {file.resolve(): file for file in reversed(files) if file.is_file()}
+    if len(found) > 1:
+        places = " and ".join(map(str, reversed(found.values())))
+        raise UserError(f"there are {len(found)} recipes {name_or_path}: {places}; give the path of the one you mean")
+    if found:
+        return next(iter(found))
     known = sorted({file.stem for folder in folders for file in folder.glob("*.py") if file.stem != "__init__"})
-    near = nearest(name_or_path, known)
+    near = nearest(name_or_path, [*known, *(file.stem for file in Path().glob("*.py"))])
     raise UserError(f"there is no recipe {name_or_path}{near} (known: {', '.join(known)}; a path ends in .py)")
 
 
@@ -335,8 +357,54 @@ def _users_modules(names: Iterable[str]) -> tuple[Path, ...]:
     return tuple(sorted(path for path in paths if not any(path.is_relative_to(place) for place in others)))
 
 
-def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
+_FOLDERS: list[Path] = []  # of the recipes loaded so far, the last one first
+
+
+def _stands_beside(folder: Path, module: str) -> Path | None:
+    """The file in a recipe's folder that a module's name stands for."""
+    top = module.partition(".")[0]
+    return next((file for file in (folder / f"{top}.py", folder / top / "__init__.py") if file.is_file()), None)
+
+
+def _import_from(folder: Path) -> None:
+    """Lets a recipe import the modules beside it: after what is installed, before other recipes' and those here.
+
+    A helper of another recipe whose name stands for a file beside this one is forgotten; that recipe has it already.
+    """
+    for name in [name for name, module in sys.modules.items() if _is_anothers(name, module, folder)]:
+        if _stands_beside(folder, name) is not None:
+            del sys.modules[name]
+    added = [str(each) for each in _FOLDERS]
+    sys.path[:] = [each for each in sys.path if each not in added]
+    _FOLDERS[:] = [folder, *(each for each in _FOLDERS if each != folder)]
+    here = [sys.path.pop()] if sys.path[-1] == os.getcwd() else []
+    sys.path += [*map(str, _FOLDERS), *here]
+
+
+def _is_anothers(name: str, module: ModuleType, folder: Path) -> bool:
+    """Whether a module was found beside another recipe."""
+    top = name.partition(".")[0]
+    file = Path(vars(module).get("__file__") or "")
+    return any(file == each / f"{top}.py" or each / top in file.parents for each in _FOLDERS if each != folder)
+
+
+def _hidden(cause: BaseException | None, folder: Path) -> str:
+    """Which file beside a recipe was not imported, because an installed module has its name."""
+    name = cause.name if isinstance(cause, ImportError) else None
+    if isinstance(cause, AttributeError) and isinstance(cause.obj, ModuleType):
+        name = cause.obj.__name__
+    file = _stands_beside(folder, name) if name else None
+    module = sys.modules.get(name.partition(".")[0]) if name else None
+    if file is None or module is None or vars(module).get("__file__") == str(file):
+        return ""
+    return f"; {file.name} beside the recipe is hidden by an installed module of that name: rename it"
+
+
+def load_recipe(name_or_path: str, name: str | None = None, original: Path | None = None) -> Recipe:
     """The `RECIPE` of a recipe file, given by name or path; the file name is the recipe's name unless `name` is.
+
+    Args:
+        original: of a copy, where it was copied from: files and helper modules are looked for there.
 
     Raises:
         UserError: no such file, a syntax error in it, or no `RECIPE`.
@@ -344,13 +412,16 @@ def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
     path = find_recipe(name_or_path)
     name = name or path.stem
     module_name = f"rlvr_recipe_{name}"  # not the bare name: a recipe called code.py must not hide Python's own
+    if (other := sys.modules.get(module_name)) is not None and other.__spec__ and other.__spec__.origin != str(path):
+        module_name += f"_{zlib.crc32(str(path).encode()):08x}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(original or path)
     sys.modules[module_name] = module  # so that a reward defined in the recipe pickles
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # a recipe may have helper modules beside it
+    folder = (original or path).parent
+    _import_from(folder)
     known = set(sys.modules)
     try:
         with users_code(path):
@@ -358,12 +429,13 @@ def load_recipe(name_or_path: str, name: str | None = None) -> Recipe:
     except UserError as error:
         cause = error.__cause__
         if isinstance(cause, SyntaxError):
-            place = f"{path}, line {cause.lineno}" if cause.lineno else str(path)
+            place = f"{cause.filename or path}, line {cause.lineno}" if cause.lineno else str(path)
             raise UserError(f"{place}: {cause.msg}: {(cause.text or '').strip()}".rstrip(": ")) from error
         if unknown := re.search(r"Recipe.__init__\(\) got an unexpected keyword argument '(\w+)'", str(cause)):
             near = nearest(unknown[1], [f.name for f in fields(Recipe)])
             raise UserError(f"{str(error).split(': ')[0]}: a Recipe has no {unknown[1]}{near}") from error
-        raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
+        place = "" if str(path) in str(error) else f"{path}: "
+        raise UserError(f"{place}{error}{_hidden(cause, folder)}") from error
     recipe = vars(module).get("RECIPE")
     if not isinstance(recipe, Recipe):
         raise UserError(f"{path} has no RECIPE = Recipe(...) at its end")

@@ -233,9 +233,9 @@ class RunFolder:
         write_whole(self.path / "results.json", json.dumps(results, indent=2))
 
     def load_recipe(self) -> Recipe:
-        """The recipe as it was copied; helper modules are looked for where the original stood."""
-        sys.path.append(str(Path(self.manifest["recipe_path"]).parent))
-        return load_recipe(str(self.path / "recipe.py"), name=self.manifest["recipe"])
+        """The recipe as it was copied; files and helper modules are looked for where the original stood."""
+        manifest = self.manifest
+        return load_recipe(str(self.path / "recipe.py"), manifest["recipe"], Path(manifest["recipe_path"]))
 
     @property
     def adapter(self) -> Path:

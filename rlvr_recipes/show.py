@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from rlvr_recipes import command
 from rlvr_recipes.command import say
-from rlvr_recipes.recipe import Case, Prompt, Recipe, Row, UserError, load_recipe, nearest
+from rlvr_recipes.recipe import CHANGE, Case, Prompt, Recipe, Row, UserError, load_recipe, nearest
 
 PROJECT = Path(__file__).parents[1]
 HERE = "▮"  # where the completion begins
@@ -99,6 +99,9 @@ def tokenizer_of(model: str) -> Light | None:
 
 def show_case(recipe: Recipe, number: int, case: Case) -> bool:
     """Prints a case and what the rewards say of it; whether all of them pay what it says."""
+    if case.completion.startswith(CHANGE):
+        say(f"case {number} IS STILL TO BE WRITTEN: {case.completion.removeprefix(CHANGE)}")
+        return False
     say(f"case {number}: {case.completion!r}")
     names = {reward.__name__ for reward in recipe.rewards}
     for name, value in case.fields.items():

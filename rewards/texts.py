@@ -1,0 +1,75 @@
+"""Answers that are plain text, compared letter for letter: names, dates, codes, labels."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from rewards.completions import Completion
+from rewards.extract import ANSWER_LINE, MARKERS
+from rewards.verdicts import LogExtra, judge, pay
+
+_WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
+_MARKS = " .!*_`\"'“”‘’$"
+
+
+def plain(text: str) -> str:
+    r"""A text without the marks that only dress it: emphasis, quotes, a full stop, white space.
+
+    >>> plain("**Paris**."), plain("\\text{New  York}"), plain("C++")
+    ('Paris', 'New York', 'C++')
+    """
+    return " ".join(unicodedata.normalize("NFC", _WRAPPED.sub(r"\1", text)).split()).strip(_MARKS)
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts are the same; case counts only in texts of one or two letters, and not where they begin.
+
+    >>> same_text("paris.", "Paris"), same_text("no", "No"), same_text("CO", "Co"), same_text("2021-6-1", "2020-5-1")
+    (True, True, False, False)
+    """
+    one, other = plain(one), plain(other)
+    if sum(map(str.isalpha, other)) <= 2:
+        return one[:1].casefold() + one[1:] == other[:1].casefold() + other[1:]
+    return one.casefold() == other.casefold()
+
+
+@lru_cache(4096)
+def gold_text(gold: object) -> str:
+    """A gold as text.
+
+    Raises:
+        ValueError: it is no text, or one that could not be read from an answer line.
+    """
+    if isinstance(gold, str) and plain(gold):
+        verdict = judge(f"{ANSWER_LINE} {gold}", gold, (ANSWER_LINE,), same_text)
+        if verdict.paid:
+            return gold
+        raise ValueError(f"gold answer {gold!r:.100} could not be read from an answer line: {verdict.reason:.200}")
+    raise ValueError(f"gold answer {gold!r:.100} is no text; correct_text needs one such as 'Paris'")
+
+
+def correct_text(
+    completions: Sequence[Completion],
+    answer: Sequence[object],
+    log_extra: LogExtra | None = None,
+    markers: tuple[str, ...] = MARKERS,
+    **kwargs: Any,
+) -> list[float]:
+    r"""Pays 1.0 when the one answer committed to is the gold text, word for word, else 0.0.
+
+    Nothing is calculated: `2014` is not `2020-05-01`, and `1/2` is not `0.5`. For numbers take `correct_number`, and
+    `correct_answer` for golds of several kinds.
+
+    Args:
+        completions, log_extra, markers: as in `correct_answer`.
+        answer: the gold of each row, on one line.
+
+    Raises:
+        ValueError: a gold is empty, no text, or could not be read from an answer line.
+
+    >>> correct_text(["#### paris", "#### Paris, France", "#### Paris or Rome"], answer=["Paris"] * 3)
+    [1.0, 0.0, 0.0]
+    """
+    return pay(completions, [gold_text(gold) for gold in answer], log_extra, markers, same_text)
