@@ -7,6 +7,7 @@ from rewards.countdown import reaches_target
 from rewards.formats import answer_line, answer_tags, boxed_answer, exact_format, think_then_answer
 from rewards.quantities import correct_quantity
 from rewards.shaping import repetition, soft_overlong
+from rewards.structured import correct_json, correct_tool_call, matches_schema, valid_json
 from rewards.symbolic import solves_symbolic
 from rewards.texts import correct_text
 from rewards.verdicts import Verdict, judge
@@ -19,16 +20,20 @@ __all__ = [
     "correct_answer",
     "correct_choice",
     "correct_expression",
+    "correct_json",
     "correct_number",
     "correct_quantity",
     "correct_set",
     "correct_text",
+    "correct_tool_call",
     "equal",
     "exact_format",
     "judge",
+    "matches_schema",
     "reaches_target",
     "repetition",
     "soft_overlong",
     "solves_symbolic",
     "think_then_answer",
+    "valid_json",
 ]
