@@ -385,14 +385,17 @@ def _grade_calls(tools: dict[str, Tool], gold: list[Call], found: Committed) -> 
         return 1.0, "every call is right"
     if not gold or not given:
         return 0.0, "no tool fits, and one is called" if given else "no tool is called"
-    waiting, points = [(call, fault is None) for call, fault in zip(given, faults, strict=True)], 0.0
-    for want in gold[: len(given)]:
-        best = max(waiting, key=lambda each: _points(*each, want, tools))
-        points += _points(*best, want, tools)
-        waiting.remove(best)
+    pairs = [(i, j) for i in range(len(given)) for j in range(len(gold))]
+    points = {(i, j): _points(given[i], faults[i] is None, gold[j], tools) for i, j in pairs}
+    total, taken, met = 0.0, set(), set()
+    for i, j in sorted(pairs, key=points.__getitem__, reverse=True):  # each call stands for at most one that is wanted
+        if i not in taken and j not in met:
+            total += points[i, j]
+            taken.add(i)
+            met.add(j)
     right = (_counted(given, tools) & _counted(gold, tools)).total()
     told = f"{right} of {len(gold)} calls are right, of {len(given)} that are made"
-    return points / max(len(given), len(gold)), next(filter(None, faults), told)
+    return total / max(len(given), len(gold)), next(filter(None, faults), told)
 
 
 def _counted(calls: list[Call], tools: dict[str, Tool]) -> Counter[Hashable]:
