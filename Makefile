@@ -1,4 +1,5 @@
 # make train [RECIPE=name or path] [ARGS="--field value ..."]     trains, from a fresh clone on
+# make new RECIPE=name FROM=recipe or DATA=file                   begins a recipe of your own
 # make help lists the rest
 
 RECIPE ?= arithmetic
@@ -7,13 +8,13 @@ PYTHON ?= python3
 BIN    := .venv/bin
 
 UNKNOWN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),\
-             $(filter-out RECIPE ARGS RUN PYTHON SHELL MAKE%,$(name))))
+             $(filter-out RECIPE ARGS RUN FROM DATA PYTHON SHELL MAKE%,$(name))))
 ifneq ($(strip $(UNKNOWN)),)
-$(error there is no variable $(strip $(UNKNOWN)); take RECIPE, ARGS, RUN or PYTHON)
+$(error there is no variable $(strip $(UNKNOWN)); take RECIPE, ARGS, RUN, FROM, DATA or PYTHON)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev show train resume report eval test test-slow test-gpu check clean
+.PHONY: help install install-dev new show train resume report eval test test-slow test-gpu check clean
 WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -34,6 +35,13 @@ install-dev: .venv/installed-dev ## and what tests and checks need
 .venv/installed-dev: .venv/installed
 	$(PIP) --editable '.[dev]'
 	@touch $@
+
+new: .venv/installed ## begin the recipe RECIPE as a copy of FROM, or for the questions and answers of DATA
+ifeq ($(origin RECIPE),file)
+	@echo "error: which name? make new RECIPE=my_task FROM=gsm8k_fewshot, or DATA=my.csv" >&2; exit 2
+else
+	@$(BIN)/python -m rlvr_recipes.new "$(RECIPE)" $(if $(FROM),--from "$(FROM)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+endif
 
 show: .venv/installed ## print a prompt of RECIPE, and what its rewards say of its cases
 	@$(BIN)/python -m rlvr_recipes.show "$(RECIPE)" $(ARGS)

@@ -18,6 +18,7 @@ from rlvr_recipes.recipe import SPLITS, Row, UserError, check_split
 
 FORMATS = (".jsonl", ".parquet", ".csv")
 Record: TypeAlias = dict[str, Any]
+Columns: TypeAlias = Mapping[str, str | Sequence[str]]
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _T = TypeVar("_T")
 
@@ -133,7 +134,7 @@ def _loaded(hub: Hub, split: str | None, told: str) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{told or hub.id} could not be loaded from the hub ({error}); "
-            f"without a network give --dataset_path DIR with train and test as jsonl, parquet or csv"
+            f"without a network take a folder (--dataset_path DIR) with train and test as jsonl, parquet or csv"
         ) from error
 
 
@@ -195,31 +196,44 @@ def held_out(rows: Sequence[_T], split: str, size: int) -> list[_T]:
     return list(rows[-size:] if split == "validation" else rows[:-size])
 
 
-def _tables(source: str | Path | Hub) -> dict[str, list[tuple[str, Record]]]:
-    """The records of a source by split; those of a single file are all `train`."""
-    if isinstance(source, str) and not Path(source[:4096]).exists() and Path(source).suffix.lower() not in FORMATS:
-        told = f"{source} is no file or folder here, and as a data set it" if _HUB_ID.fullmatch(source) else ""
-        if not told:
-            raise UserError(f"there is no file or folder {source[:200]}")
-        return _tables_of(Hub(source), told)
+def source_of(given: str, config: str | None = None) -> Path | Hub:
+    """The file or folder of that name, or else a data set on the hub.
+
+    Raises:
+        UserError: there is no such file, and a hub id it is not.
+    """
+    if Path(given[:4096]).exists():
+        if config is not None:
+            raise UserError(
+                f"{given} is a file or folder here, which has no configurations as a data set on the hub has"
+            )
+        return Path(given)
+    if not _HUB_ID.fullmatch(given) or Path(given).suffix.lower() in FORMATS:
+        raise UserError(f"there is no file or folder {given[:200]}")
+    return Hub(given, config)
+
+
+def tables(source: str | Path | Hub) -> dict[str, list[tuple[str, Record]]]:
+    """The records of a source by split, each with its place; those of a single file are all `train`."""
+    if isinstance(source, str):
+        source = source_of(source)
     if isinstance(source, Hub):
-        return _tables_of(source, "")
-    path = Path(source)
-    if not path.is_dir():
-        return {"train": list(read(path))}
-    stems = {re.split(r"[-.]", file.name)[0] for file in path.iterdir() if file.suffix in FORMATS}
-    return {split: list(read(file_of(path, split))) for split in SPLITS if split in {"train", *stems}}
-
-
-def _tables_of(hub: Hub, told: str) -> dict[str, list[tuple[str, Record]]]:
-    loaded = _loaded(hub, None, told)
-    if "train" not in loaded:
-        raise UserError(f"{hub.id} has no split train; found {', '.join(loaded)}")
-    return {
-        split: [(f"{hub.id} {split}, row {number}", dict(record)) for number, record in enumerate(loaded[split], 1)]
-        for split in SPLITS
-        if split in loaded
-    }
+        loaded = _loaded(
+            source, None, "" if source.config else f"{source.id} is no file or folder here, and as a data set it"
+        )
+        if "train" not in loaded:
+            raise UserError(f"{source.id} has no split train; found {', '.join(loaded)}")
+        return {
+            split: [
+                (f"{source.id} {split}, row {number}", dict(record)) for number, record in enumerate(loaded[split], 1)
+            ]
+            for split in SPLITS
+            if split in loaded
+        }
+    if not source.is_dir():
+        return {"train": list(read(source))}
+    stems = {re.split(r"[-.]", file.name)[0] for file in source.iterdir() if file.suffix in FORMATS}
+    return {split: list(read(file_of(source, split))) for split in SPLITS if split in {"train", *stems}}
 
 
 _KINDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
@@ -276,15 +290,48 @@ def _choice(record: Record, answer: str, options: str | Sequence[str], place: st
     return {"options": [*texts.values()], "answer": letter}
 
 
-def _row(
-    record: Record, place: str, kinds: dict[str, str], question: str, answer: str, others: Mapping[str, Any]
-) -> Row:
-    row = {"question": _cell(record, question, place, kinds)}
-    if "options" in others:
-        row |= _choice(record, answer, others["options"], place, kinds)
-    else:
-        row["answer"] = _cell(record, answer, place, kinds)
-    return row | {name: _cell(record, other, place, kinds) for name, other in others.items() if name != "options"}
+def row(record: Record, place: str, kinds: dict[str, str], columns: Columns) -> Row:
+    """A record as a row, see `table`.
+
+    Args:
+        kinds: what each column of the records has held so far.
+        columns: column of the row -> column of the record.
+
+    Raises:
+        UserError: a cell is missing, empty, or of another kind than those before, with its place.
+    """
+    choice = _choice(record, str(columns["answer"]), columns["options"], place, kinds) if "options" in columns else {}
+    return {
+        name: choice[name] if name in choice else _cell(record, str(columns[name]), place, kinds) for name in columns
+    }
+
+
+def splits(records: Mapping[str, Sequence[tuple[str, Record]]], columns: Columns, told: str) -> dict[str, list[Row]]:
+    """The rows of train, validation and test, see `table`."""
+    rows: dict[str, list[Row]] = {}
+    for name, each in records.items():
+        kinds: dict[str, str] = {}
+        rows[name] = [row(record, place, kinds, columns) for place, record in each]
+    total = len(rows["train"])
+    for name in ("test", "validation"):
+        if name not in rows:
+            tenth = max(1, total // 10)
+            if len(rows["train"]) <= tenth:
+                raise UserError(f"{told} has {total} rows, too few for train, validation and test")
+            rows[name], rows["train"] = rows["train"][-tenth:], rows["train"][:-tenth]
+    seen: set[str] = set()
+    for name in reversed(SPLITS):
+        asked = [_asked(each) for each in rows[name]]
+        rows[name] = [each for each, key in zip(rows[name], asked, strict=True) if key not in seen]
+        if not rows[name]:
+            raise UserError(f"{told}: no {name} row is left: what they ask is asked in a later split too")
+        seen.update(asked)
+    return {split: rows[split] for split in SPLITS}
+
+
+def _asked(row: Row) -> str:
+    """What a row asks, to tell whether two rows ask the same."""
+    return " ".join(json.dumps({name: value for name, value in row.items() if name != "answer"}).split())
 
 
 def table(source: str | Path | Hub, split: str, question: str, answer: str, **others: str | Sequence[str]) -> list[Row]:
@@ -306,24 +353,5 @@ def table(source: str | Path | Hub, split: str, question: str, answer: str, **ot
             its place; or too few rows for three splits.
     """
     check_split(split)
-    rows: dict[str, list[Row]] = {}
-    for name, records in _tables(source).items():
-        kinds: dict[str, str] = {}
-        rows[name] = [_row(record, place, kinds, question, answer, others) for place, record in records]
-    total = len(rows["train"])
-    for name in ("test", "validation"):
-        if name not in rows:
-            tenth = max(1, total // 10)
-            if len(rows["train"]) <= tenth:
-                raise UserError(f"{source} has {total} rows, too few for train, validation and test")
-            rows[name], rows["train"] = rows["train"][-tenth:], rows["train"][:-tenth]
-    later = {_asked(row) for name in SPLITS[SPLITS.index(split) + 1 :] for row in rows[name]}
-    kept = [row for row in rows[split] if _asked(row) not in later]
-    if not kept:
-        raise UserError(f"{source}: no {split} row is left: what they ask is asked in a later split too")
-    return kept
-
-
-def _asked(row: Row) -> str:
-    """What a row asks, to tell whether two rows ask the same."""
-    return " ".join(json.dumps({name: value for name, value in row.items() if name != "answer"}).split())
+    told = source.id if isinstance(source, Hub) else str(source)
+    return splits(tables(source), {"question": question, "answer": answer, **others}, told)[split]
