@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+pytest.register_assert_rewrite("tests.documents")
+
 PROJECT = Path(__file__).parents[1]
 GSM8K = PROJECT.parent / "shared" / "data" / "gsm8k"
 TINY = PROJECT / "assets" / "tiny_policy"
@@ -66,6 +68,22 @@ def chat_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generation = json.loads((folder / "generation_config.json").read_text())
     generation |= {"repetition_penalty": 1.3, "do_sample": True, "temperature": 0.7, "top_k": 5, "min_p": 0.5}
     (folder / "generation_config.json").write_text(json.dumps(generation))
+    return folder
+
+
+@pytest.fixture
+def clone(tmp_path: Path, small_gsm8k: Path, chat_model: Path) -> Path:
+    """A folder like a clone, with what README and docs call the user's own files."""
+    if not Path(sys.prefix, "installed").exists():
+        pytest.skip("make would install: this is not the .venv that `make install` made")
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "recipes", "assets"):
+        (folder / name).symlink_to(PROJECT / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    shutil.copytree(small_gsm8k, folder / "my" / "gsm8k")
+    shutil.copytree(chat_model, folder / "my" / "model")
+    (folder / "my.yaml").write_text("learning_rate: 1e-5\n")
     return folder
 
 
