@@ -17,7 +17,7 @@ from rewards import correct_json, valid_json
 from rlvr_recipes import Case, Recipe, UserError, data, prompts
 from rlvr_recipes.recipe import Row
 
-SPLITS = {"train": (1, 4096), "validation": (2, 512), "test": (3, 512)}  # seed, rows
+SPLITS = {"test": (3, 512), "validation": (2, 512), "train": (1, 4096)}  # seed, rows; train takes what the others left
 VALIDATION_ROWS = 64  # the last rows of somebody's train
 SYSTEM = "Fill the JSON schema from the text. Answer with the JSON object only; null for what the text does not say."
 

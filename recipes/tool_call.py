@@ -22,7 +22,7 @@ from rewards import correct_tool_call, valid_json
 from rlvr_recipes import Case, Recipe, UserError, data, prompts
 from rlvr_recipes.recipe import Row
 
-SPLITS = {"train": (1, 4096), "validation": (2, 512), "test": (3, 512)}  # seed, rows
+SPLITS = {"test": (3, 512), "validation": (2, 512), "train": (1, 4096)}  # seed, rows; train takes what the others left
 HELD_OUT = 512  # rows each for validation and, where somebody's data has no test, for test
 SYSTEM = (
     'Answer with JSON only: a list with one {"name": ..., "arguments": {...}} for each call that the request needs, '

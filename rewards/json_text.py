@@ -14,7 +14,8 @@ from rewards.context import Nothing, check_before
 
 Json: TypeAlias = Any  # None, bool, int, Fraction, str, list of Json, dict from str to Json
 
-LONGEST = 20_000  # characters of a JSON text
+LONGEST = 20_000  # characters of a JSON text that a policy wrote
+LONGEST_GIVEN = 500_000  # of one that describes its task
 DEEPEST = 64  # lists and objects in each other
 LONGEST_COMPLETION = 200_000  # characters, reasoning included
 _LONGEST_NUMBER = 400  # characters
@@ -32,8 +33,12 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 _EXPONENT = re.compile(r"[eE][+-]?0*(\d*)\Z")
 
 
-def read(text: str) -> Json:
+def read(text: str, longest: int = LONGEST) -> Json:
     r"""The value of a JSON text; its numbers are int or, where they are not whole, Fraction.
+
+    Args:
+        text: with white space around it, or none.
+        longest: how many characters it may have.
 
     Raises:
         ValueError: it is no JSON, means different things to different readers, or is beyond our bounds.
@@ -45,8 +50,8 @@ def read(text: str) -> Json:
     ...
     ValueError: the key 'a' stands twice
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"JSON of more than {LONGEST:,} characters")
+    if len(text) > longest:
+        raise ValueError(f"JSON of more than {longest:,} characters")
     if _depth(text) > DEEPEST:  # before Python's json, which recurses
         raise ValueError(f"JSON of more than {DEEPEST} levels")
     try:
@@ -256,6 +261,8 @@ def _from_blocks(text: str, blocks: list[_Block], where: str) -> Committed:
             raise Nothing("something stands between the calls")
         if prose.strip():
             check_before(text, block.start, said=False)
+            leading = " ".join(prose.split()) + " "  # what is said on the lines before a block is said of it
+            check_before(leading, len(leading), said=True)
         end = block.end
     try:
         values = [read(block.inside) for block in blocks]

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from rewards.context import Nothing
-from rewards.json_text import Json, canonical, read
+from rewards.json_text import LONGEST_GIVEN, Json, canonical, read
 
 SECONDS = 0.25  # of this thread's time, for one completion
 
@@ -263,7 +263,7 @@ def schema_of(text: str) -> Schema:
     ValueError: schema '{"type": "whole"}': $.type 'whole' is not valid under any of the given schemas
     """
     try:
-        schema = read(text)
+        schema = read(text, LONGEST_GIVEN)
         if not isinstance(schema, dict):
             raise ValueError("it is no JSON object")
         return Schema(schema)

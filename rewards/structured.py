@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from rewards.completions import Completion, Message, text_of
 from rewards.context import Nothing
-from rewards.json_text import TOOL_CALL, WHOLE, Committed, Json, canonical, committed, loosely, read
+from rewards.json_text import LONGEST_GIVEN, TOOL_CALL, WHOLE, Committed, Json, canonical, committed, loosely, read
 from rewards.schemas import Schema, limited, schema_of
 from rewards.verdicts import LogExtra
 
@@ -315,7 +315,7 @@ def tools_of(text: str) -> dict[str, Tool]:
     '$.zone breaks additionalProperties False'
     """
     try:
-        if not isinstance(read(text), list):
+        if not isinstance(read(text, LONGEST_GIVEN), list):
             raise ValueError("they are no list")
         named = [_tool(tool) for tool in json.loads(text)]
         if len(tools := dict(named)) < len(named):
