@@ -2,6 +2,7 @@
 
 from rewards.answers import equal
 from rewards.choices import correct_choice
+from rewards.code import passes_tests
 from rewards.correct import correct_answer, correct_expression, correct_number, correct_set
 from rewards.countdown import reaches_target
 from rewards.formats import answer_line, answer_tags, boxed_answer, exact_format, think_then_answer
@@ -30,6 +31,7 @@ __all__ = [
     "exact_format",
     "judge",
     "matches_schema",
+    "passes_tests",
     "reaches_target",
     "repetition",
     "soft_overlong",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from rewards import sandbox
 from rewards.completions import Completion, text_of
-from rewards.inside import THROUGH, encoded
+from rewards.inside import THROUGH, written
 from rewards.verdicts import LogExtra
 
 COMPILES = 0.1  # the pay of a program that compiles,
@@ -27,7 +27,7 @@ TOLERANCE = 1e-9  # relative, of floats
 
 
 class UnitTest(NamedTuple):
-    """One call with what it must give, as `rewards.inside.encoded` writes it."""
+    """One call with what it must give, as `rewards.inside.written` writes it."""
 
     call: sandbox.Call
     expected: Any
@@ -64,7 +64,7 @@ def parse_tests(tests: object, entry_point: object) -> list[UnitTest]:
         raise ValueError(f"entry_point {entry_point!r} is no name of a function")
     try:
         listed = json.loads(tests) if isinstance(tests, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         listed = None
     if not isinstance(listed, list) or not listed:
         raise ValueError(f"tests {tests!r:.200} are no JSON list with at least one test")
@@ -78,14 +78,14 @@ def _from_object(test: object) -> UnitTest:
         or not isinstance(test["args"], list)
     ):
         raise ValueError(f"test {test!r:.200} is no object with args (a list), expected and perhaps tolerance")
-    expected = encoded(test["expected"])
+    expected = json.loads(written(test["expected"]))
     return _test(tuple(test["args"]), "", expected, test.get("tolerance", TOLERANCE), json.dumps(test))
 
 
 def _test(arguments: tuple[Any, ...], through: str, expected: Any, tolerance: object, text: str) -> UnitTest:
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance < 1:
         raise ValueError(f"test {text:.200}: the tolerance {tolerance!r} is no number from 0 to below 1")
-    if not same(json.loads(json.dumps(expected)), expected):
+    if not same(expected, expected):
         raise ValueError(f"test {text:.200}: no returned value could equal what is expected")
     return UnitTest(sandbox.Call(arguments, through), expected, float(tolerance), text)
 
@@ -110,7 +110,7 @@ def _from_assert(line: str, entry_point: str) -> UnitTest:
     if call.func.id != entry_point:
         raise ValueError(f"test {line!r:.200} calls {call.func.id}, not {entry_point}")
     arguments = tuple(_literal(each, line) for each in call.args)
-    return _test(arguments, through, encoded(expected), tolerance, line)
+    return _test(arguments, through, json.loads(written(expected)), tolerance, line)
 
 
 def _other_form(line: str) -> ValueError:
@@ -157,7 +157,7 @@ def _parts(line: str) -> tuple[ast.Call, str, Any, float]:
 
 
 def same(got: Any, expected: Any, tolerance: float = TOLERANCE) -> bool:
-    """Whether two values that `encoded` wrote are the same: of the same type, and numbers of the same value.
+    """Whether two values that `written` wrote are the same: of the same type, and numbers of the same value.
 
     Two floats may differ by `tolerance`, relatively; nan is nan; True is not 1; a list is not a tuple.
 
@@ -301,7 +301,8 @@ def _judge(
     reason = f"{sum(passed)} of {len(tests)} tests pass; {why} in {tests[failed].text:.100}"
     shares = [sum(part) / len(part) if part else 0.0 for part in (passed[: len(shown)], passed[len(shown) :])]
     weights = (SHOWN, HIDDEN) if hidden else (SHOWN + HIDDEN, 0.0)
-    return _Judged(DEFINES + sum(w * share for w, share in zip(weights, shares, strict=True)), code, reason)
+    pay = DEFINES + sum(weight * share for weight, share in zip(weights, shares, strict=True))
+    return _Judged(round(pay, 4), code, reason)
 
 
 def _said(line: bytes) -> str:

@@ -107,43 +107,51 @@ def _filter() -> bytes:
 _LEFT_OUT = "_tkinter _curses _curses_panel readline nis _ssl _hashlib _ctypes _sqlite3 _dbm _gdbm _uuid _crypt".split()
 
 
-@functools.cache
-def _python() -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The interpreter, and the files that it needs, each with its place in the sandbox."""
+def _interpreter() -> Path:
+    """The interpreter itself, not what a virtual environment has in its place."""
     named = Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}")
-    python = named if named.exists() else Path(sys.executable).resolve()
-    library = Path(os.__file__).parent
+    return named if named.exists() else Path(sys.executable).resolve()
+
+
+@functools.cache
+def _needed() -> tuple[str, ...]:
+    """The files and folders that the interpreter needs: itself, its standard library, shared objects."""
+    ldd = shutil.which("ldd")
+    if ldd is None:
+        raise NoIsolation(f"there is no ldd on this machine, which says what the interpreter needs; {_GET_IT}")
+    python, library = _interpreter(), Path(os.__file__).parent
     modules = [file for file in library.glob("lib-dynload/*.so") if file.name.split(".")[0] not in _LEFT_OUT]
-    listed = subprocess.run(["ldd", python, *modules], capture_output=True, text=True, check=False).stdout
+    listed = subprocess.run([ldd, python, *modules], capture_output=True, text=True, check=False).stdout
     objects = {word for line in listed.splitlines() for word in line.split() if word[0] == "/" and word[-1] != ":"}
-    places = [str(python), str(library), *sorted(objects)]
-    return str(python), tuple((os.path.realpath(place), place) for place in places)
+    return str(python), str(library), *sorted(objects)
 
 
-def _environment() -> dict[str, str]:
+def _environment(isolated: bool) -> dict[str, str]:
     """All of the environment that a program has."""
-    objects = {os.path.dirname(place) for _, place in _python()[1][2:]}
+    libraries = {os.path.dirname(place) for place in _needed()[2:]} if isolated else set()
     # with a fixed seed of hashes the same program gives the same answer in every run
-    return {"LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": ":".join(sorted(objects)), "PYTHONHASHSEED": "0"}
+    return {"LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": ":".join(sorted(libraries)), "PYTHONHASHSEED": "0"}
 
 
 def _command(bwrap: str, as_root: bool, filter_fd: int) -> list[str]:
     """The command that runs `inside.py` in a new sandbox."""
-    python, places = _python()
-    folders = {str(folder) for _, place in places for folder in Path(place).parents}  # else as private as a home is
+    folders = {
+        str(folder) for place in (*_needed(), "/dev/null") for folder in Path(place).parents
+    }  # else as private as a home is
     made = [word for folder in sorted(folders) for word in ("--perms", "755", "--dir", folder)]
-    binds = [word for source, place in (*places, (str(_INSIDE), "/inside.py")) for word in ("--ro-bind", source, place)]
+    binds = [word for place in _needed() for word in ("--ro-bind", os.path.realpath(place), place)]
     rights = "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID"  # given up in inside.py, with being root
     mine = "--unshare-user --uid 65534 --gid 65534 --disable-userns"
     return [
         bwrap, *(rights if as_root else mine).split(),
         *"--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --hostname sandbox".split(),
-        *"--die-with-parent --new-session --as-pid-1 --clearenv".split(),
-        *(word for name, value in _environment().items() for word in ("--setenv", name, value)),
+        *"--die-with-parent --new-session --clearenv".split(),
+        *(word for name, value in _environment(True).items() for word in ("--setenv", name, value)),
         "--perms", "1777", "--size", str(_TMP), "--tmpfs", "/tmp", *made, *binds,
+        "--ro-bind", str(_INSIDE), "/inside.py",
         "--dev-bind", "/dev/null", "/dev/null",
         "--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(filter_fd),
-        python, *_FLAGS, "/inside.py",
+        str(_interpreter()), *_FLAGS, "/inside.py",
     ]  # fmt: skip
 
 
@@ -217,7 +225,7 @@ def _run(bwrap: str, as_root: bool, source: str, entry_point: str, calls: Sequen
         "calls": [(marshal.dumps(call.arguments), call.through) for call in calls],
     }  # fmt: skip
     job_fd, filter_fd = _memory_file(marshal.dumps(job)), _memory_file(_filter() if bwrap else b"")
-    unsafe = [_python()[0], *_FLAGS, str(_INSIDE)]
+    unsafe = [str(_interpreter()), *_FLAGS, str(_INSIDE)]
     try:
         process = subprocess.Popen(
             _command(bwrap, as_root, filter_fd) if bwrap else unsafe,
@@ -226,7 +234,7 @@ def _run(bwrap: str, as_root: bool, source: str, entry_point: str, calls: Sequen
             stderr=subprocess.PIPE,
             bufsize=0,
             pass_fds=(filter_fd,),
-            env=_environment(),
+            env=_environment(bool(bwrap)),
             cwd="/",
             start_new_session=True,  # Ctrl-C is for the one who asked
         )
@@ -252,7 +260,7 @@ def _read(process: subprocess.Popen[bytes], limits: Limits) -> Ran:
         if left <= 0 or not poll.poll(left * 1000):
             ended = f"no answer within {limits.clock:g} s"
         elif not (block := os.read(process.stdout.fileno(), 65536)):
-            break  # it has ended, or cannot tell any more
+            break
         elif len(written) + len(block) > limits.output:
             ended = f"more than {limits.output:,} bytes of output"
         else:
@@ -270,7 +278,7 @@ def _death(process: subprocess.Popen[bytes], limits: Limits) -> str:
     """Whether a process whose output has ended was killed, which only its limits and itself do."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         if process.wait(0.5) in (-signal.SIGKILL, 128 + signal.SIGKILL):
-            return f"more than {limits.cpu} s of CPU time"
+            return f"killed, by its limit of {limits.cpu} s of CPU time or by itself"
     return ""
 
 
