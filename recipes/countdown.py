@@ -1,8 +1,9 @@
 """Countdown, 4-shot, plain text: a base model reaches a target with given numbers, each used once: `#### <expression>`.
 
 Data      made here: 4,096 train rows, 512 validation rows, 512 test rows of 3 or 4 numbers up to 99; no puzzle in two
-          splits. Or --dataset_path: a folder with train and test (columns nums, target), or a hub id such as
-          Jiayi-Pan/Countdown-Tasks-3to4, which is one long train (give --train_rows too): its last 1,024 rows are test
+          splits. Or --dataset_path: a file or folder with the columns nums and target, or a hub id such as
+          Jiayi-Pan/Countdown-Tasks-3to4. Its only part is train, 490,364 rows (give --train_rows too): the last 1,024
+          are the test, the 512 before them validation
 Policy    Qwen/Qwen2.5-0.5B (base), NF4 double quant, LoRA r16 on all linear layers; made for one 16 GB GPU
 Rewards   reaches_target decides; answer_line only breaks ties early on
 Expected  not yet measured: no run of this recipe has been recorded
@@ -10,7 +11,6 @@ Expected  not yet measured: no run of this recipe has been recorded
 
 import random
 from collections.abc import Sequence
-from pathlib import Path
 
 from rewards import answer_line, reaches_target
 from rewards.countdown import Puzzle
@@ -21,7 +21,7 @@ SPLITS = {"test": (3, 512), "validation": (2, 512), "train": (1, 4096)}  # seed,
 COUNTS = (3, 4)  # how many numbers a puzzle has
 LARGEST = 99  # number
 LARGEST_TARGET = 100
-TEST_ROWS, VALIDATION_ROWS = 1024, 512  # the last rows of somebody's train
+TEST_ROWS, VALIDATION_ROWS = 1024, 512  # the last rows of a train part that comes alone
 
 
 def results(a: int, b: int) -> dict[str, int]:
@@ -91,17 +91,15 @@ def rows(split: str, dataset_path: str | None = None) -> list[Row]:
     """Rows with `question`, `numbers` and `target`; our own where no data set is named."""
     if dataset_path is None:
         return made(split)
-    with_test = Path(dataset_path).is_dir()
-    stem = "test" if split == "test" and with_test else "train"
-    found = [read(record, place) for place, record in data.records(stem, dataset_path)]
-    if with_test:
-        return found if stem == "test" else data.held_out(found, split, VALIDATION_ROWS)
-    test = data.held_out(found, "validation", TEST_ROWS)
-    rest = data.held_out(found, "train", TEST_ROWS)
-    validation = data.held_out(rest, "validation", VALIDATION_ROWS)
-    held_out = {key(row) for row in [*validation, *test]}
-    train = [row for row in rest if key(row) not in held_out]
-    return {"train": train, "validation": validation, "test": test}[split]
+    tables = data.tables(dataset_path)
+    found = {name: [read(record, place) for place, record in table] for name, table in tables.items()}
+    for name, size in (("test", TEST_ROWS), ("validation", VALIDATION_ROWS)):
+        if name not in found:
+            found[name] = data.held_out(found["train"], "validation", size)
+            found["train"] = data.held_out(found["train"], "train", size)
+    held_out = {key(row) for row in [*found["validation"], *found["test"]]}
+    found["train"] = [row for row in found["train"] if key(row) not in held_out]
+    return found[split]
 
 
 def prompt(row: Row, exemplars: prompts.Exemplars) -> str:

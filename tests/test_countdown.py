@@ -260,34 +260,27 @@ def test_exemplars_earn_what_they_show() -> None:
 
 def test_a_folder_with_train_and_test_stands_in(tmp_path: Path) -> None:
     for stem, size in (("train", 600), ("test", 7)):
-        rows = [{"nums": [1, 2, n + 3], "target": n + 6} for n in range(size)]
+        rows = [{"nums": [1, 2, n + 3], "target": n + 6} for n in range(7, size + 7)]
+        rows = rows if stem == "train" else [{"nums": [2, 1], "target": 3}, *rows[:6]]
         (tmp_path / f"{stem}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    sizes = [len(countdown.rows(split, str(tmp_path))) for split in ("train", "validation", "test")]
-    assert sizes == [88, 512, 7]
-    assert countdown.rows("test", str(tmp_path))[0] == {
-        "question": "Reach 6 with 1, 2, 3, each used once.",
-        "numbers": [1, 2, 3],
-        "target": 6,
-    }
+    parts = {split: countdown.rows(split, str(tmp_path)) for split in ("train", "validation", "test")}
+    assert [len(part) for part in parts.values()] == [600 - 512 - 6, 512, 7]  # six puzzles of train are in test too
+    assert parts["test"][0] == {"question": "Reach 3 with 2, 1, each used once.", "numbers": [2, 1], "target": 3}
 
 
 def test_a_bad_row_is_named_with_its_place(tmp_path: Path) -> None:
-    (tmp_path / "test.jsonl").write_text('{"nums": [1, 2], "target": 3}\n{"nums": "1 2", "target": 3}\n')
-    with pytest.raises(UserError, match=r"test\.jsonl, line 2: numbers '1 2' is no list of 1 to 12 numbers"):
+    (tmp_path / "train.jsonl").write_text('{"nums": [1, 2], "target": 3}\n{"nums": "1 2", "target": 3}\n')
+    with pytest.raises(UserError, match=r"train\.jsonl, line 2: numbers '1 2' is no list of 1 to 12 numbers"):
+        countdown.rows("test", str(tmp_path))
+    (tmp_path / "train.jsonl").write_text('{"nums": [1, 2], "target": 3}\n' * 5)
+    with pytest.raises(UserError, match="train has 5 rows, of which the last 1024 are held out"):
         countdown.rows("test", str(tmp_path))
 
 
-def test_a_hub_set_of_one_part_is_split_without_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = [(f"row {n}", {"nums": [1, n % 1700 + 2], "target": n % 1700 + 3}) for n in range(2000)]
-    asked: list[str] = []
-
-    def stored(stem: str, dataset_path: str) -> Any:
-        asked.append(f"{dataset_path} {stem}")
-        return iter(records)
-
-    monkeypatch.setattr(countdown.data, "records", stored)
-    parts = {split: countdown.rows(split, "some/countdown") for split in ("train", "validation", "test")}
-    assert set(asked) == {"some/countdown train"}
-    assert [len(part) for part in parts.values()] == [464 - 300, 512, 1024]
+def test_a_set_of_one_part_is_split_without_overlap(tmp_path: Path) -> None:
+    rows = [{"nums": [1, n % 1700 + 2], "target": n % 1700 + 3} for n in range(2000)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    parts = {split: countdown.rows(split, str(tmp_path)) for split in ("train", "validation", "test")}
+    assert [len(part) for part in parts.values()] == [2000 - 1024 - 512 - 300, 512, 1024]
     held_out = {countdown.key(row) for row in [*parts["validation"], *parts["test"]]}
     assert not held_out & {countdown.key(row) for row in parts["train"]}
