@@ -1,8 +1,8 @@
-"""JSON schemas that can be trusted with a policy's text: read once, checked, and validated within bounds of time.
+"""JSON schemas that can be trusted with a policy's text: read once, checked, and validated within bounds.
 
 The keywords are jsonschema's. Around them stand guards, because a schema by its nature hands patterns and recursion to
-whoever writes the value: patterns run in the `regex` package with a time limit, every keyword looks at the clock, and
-no reference is fetched. `format` is not checked: to JSON Schema it is a remark.
+whoever writes the value: patterns run in the `regex` package with a time limit, keywords are counted, and no reference
+is fetched. `format` is not checked: to JSON Schema it is a remark.
 """
 
 import re
@@ -16,42 +16,54 @@ from typing import Any
 from rewards.context import Nothing
 from rewards.json_text import LONGEST_GIVEN, Json, canonical, read
 
-SECONDS = 0.25  # of this thread's time, for one completion
+STEPS = 50_000  # keywords that are looked at for one completion; a count, so that a busy machine changes no verdict
+SECONDS = 0.25  # of this thread's time, for the patterns among them
 
 # They change what a schema means from where it is used, or look at patterns on paths of their own.
 _NOT_READ = ("unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$dynamicAnchor", "$recursiveRef")
-_DEADLINE: ContextVar[float | None] = ContextVar("_DEADLINE", default=None)
+_TOO_LONG = "the schema takes too long to check"
+_ENDLESS = "the schema refers to itself without end"
+
+
+class _Budget:
+    """What is left for the completion at hand."""
+
+    def __init__(self) -> None:
+        self.steps, self.seconds = STEPS, SECONDS
+
+
+_BUDGET: ContextVar[_Budget | None] = ContextVar("_BUDGET", default=None)
 
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """What schemas are asked in here takes at most `SECONDS` in all; an outer limit stays in force."""
-    if _DEADLINE.get() is not None:
+    """All that schemas are asked in here shares one budget; an outer one stays in force."""
+    if _BUDGET.get() is not None:
         yield
         return
-    token = _DEADLINE.set(time.thread_time() + SECONDS)
+    token = _BUDGET.set(_Budget())
     try:
         yield
     finally:
-        _DEADLINE.reset(token)
+        _BUDGET.reset(token)
 
 
-def _left() -> float:
-    """Seconds that are left.
+def _budget() -> _Budget:
+    budget = _BUDGET.get()
+    assert budget is not None
+    return budget
+
+
+def _spend(steps: int) -> None:
+    """Takes steps from the budget.
 
     Raises:
-        Nothing: none are.
+        Nothing: there are not so many left.
     """
-    deadline = _DEADLINE.get()
-    assert deadline is not None
-    left = deadline - time.thread_time()
-    if left <= 0:
-        raise Nothing(_LATE)
-    return left
-
-
-_LATE = f"not checked within {SECONDS} s"
-_ENDLESS = "the schema refers to itself without end"
+    budget = _budget()
+    budget.steps -= steps
+    if budget.steps < 0:
+        raise Nothing(_TOO_LONG)
 
 
 # ------------------------------------------------------------------------------------------------------------- patterns
@@ -90,21 +102,28 @@ def pattern(text: str) -> Any:
 
 
 def _found(text: str, within: str) -> bool:
-    try:
-        return pattern(text).search(within, timeout=_left()) is not None
-    except TimeoutError:
-        raise Nothing(_LATE) from None
+    budget, compiled = _budget(), pattern(text)
+    while budget.seconds > 0:
+        began = time.thread_time()
+        try:
+            found = compiled.search(within, timeout=budget.seconds) is not None
+        except TimeoutError:  # by the clock on the wall: on a busy machine that may have been for others
+            budget.seconds -= time.thread_time() - began
+            continue
+        budget.seconds -= min(time.thread_time() - began, SECONDS / 5)  # Python may have collected garbage in it
+        return found
+    raise Nothing(_TOO_LONG)
 
 
 # ------------------------------------------------------------------------------------------------------------- keywords
 
 
 def _guarded(keyword: Callable[..., Any]) -> Callable[..., Any]:
-    def look_at_the_clock(validator: Any, value: Json, instance: Json, schema: Json) -> Any:
-        _left()
+    def counted(validator: Any, value: Json, instance: Json, schema: Json) -> Any:
+        _spend(1)
         return keyword(validator, value, instance, schema)
 
-    return look_at_the_clock
+    return counted
 
 
 def _pattern(validator: Any, value: str, instance: Json, schema: Json) -> Iterator[Any]:
@@ -129,8 +148,15 @@ def _additional_properties(validator: Any, value: Json, instance: Json, schema: 
 
 
 def _unique_items(validator: Any, value: bool, instance: Json, schema: Json) -> Iterator[Any]:
-    if value and isinstance(instance, list) and len(set(map(canonical, instance))) < len(instance):
-        yield _error()  # jsonschema's own compares all pairs
+    if value and isinstance(instance, list):
+        _spend(_size(instance))
+        if len(set(map(canonical, instance))) < len(instance):  # jsonschema's own compares all pairs
+            yield _error()
+
+
+def _size(value: Json) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_size, inner))
 
 
 def _error(*path: str) -> Any:
@@ -191,7 +217,7 @@ class Schema:
         """Where a value breaks the schema; None where it does not.
 
         Raises:
-            Nothing: that could not be found out in the time there is, or would never end.
+            Nothing: that takes too long to find out, or would never end.
 
         >>> numbers = Schema({"type": "array", "items": {"type": "integer"}})
         >>> numbers.fault([1, 2]), numbers.fault([1, "2"])

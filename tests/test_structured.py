@@ -1,5 +1,6 @@
 """JSON answers and tool calls: what is paid in full, in part and not at all, and that nothing hangs or raises."""
 
+import itertools
 import json
 import math
 import socket
@@ -388,6 +389,7 @@ BRANCHES = {"oneOf": [
 )  # fmt: skip
 def test_a_schema_cannot_be_made_to_hang(schema: dict[str, Any], value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schemas, "SECONDS", 0.05)
+    monkeypatch.setattr(schemas, "STEPS", 20_000)
     text = json.dumps(schema)
     inner = {key: each for key, each in schema.items() if key != "$schema"}
     schema_of(text)
@@ -422,6 +424,14 @@ def test_rewards_of_several_threads_do_not_share_their_time(monkeypatch: pytest.
     for thread in threads:
         thread.join()
     assert paid_in == [[0.0, 1.0]] * 3
+
+
+def test_a_process_that_is_kept_busy_changes_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(step=60)
+    monkeypatch.setattr(schemas.time, "thread_time", clock.__next__)  # a minute goes by whenever it is looked at
+    schema = json.dumps({"items": {"type": "object", "properties": {"a": {"pattern": "^x$"}}}})
+    assert matches_schema(['[{"a": "x"}, {"a": "x"}]', '[{"a": "y"}]'], schema=[schema] * 2) == [1.0, 0.0]
+    assert next(clock) > 60
 
 
 # ----------------------------------------------------------------------------------------------------- golds and tools
