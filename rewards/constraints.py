@@ -16,8 +16,9 @@ counts as a word, since only a dictionary could tell. A run of more than 40 lett
 Texts are compared without regard to case (casefold), so that every constraint can be followed in capitals.
 
 What this does not protect from: text that keeps to the constraints and says nothing, such as a list of the keywords or
-an answer to another question; words run together (fewerWords), spelt with blanks (w o r d) or as w0rd. A reward
-for what is said belongs beside it. Repeated sentences, paragraphs and points do not count towards a least number.
+an answer to another question; words run together (fewerWords), spelt with blanks (w o r d) or as w0rd; words in an HTML
+comment or a link's address. A reward for what is said belongs beside it. Sentences, paragraphs and points that stand
+there twice count once towards a least number.
 """
 
 import inspect
@@ -27,8 +28,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
+from rewards import json_text
 from rewards.completions import Completion, text_of
 from rewards.extract import LINE_BREAKS
 from rewards.verdicts import LogExtra
@@ -146,7 +148,8 @@ class Seen:
     """A completion as a reader sees it, and what the constraints ask of it more than once."""
 
     def __init__(self, completion: str) -> None:
-        self.whole = _readable(_after_reasoning(completion))
+        self.answer = _after_reasoning(completion).strip(" \t\r\n")
+        self.whole = _readable(self.answer)
 
     @cached_property
     def quoted(self) -> bool:
@@ -210,14 +213,17 @@ def _occurrences(folded: str, kinds: str, phrase: str, inside: bool) -> int:
 
 
 # Letters of other scripts that look like Latin ones, and what is left of a letter with a stroke through it.
-_LOOK_LIKE = str.maketrans("авсԁеһіјкӏмոоԛрѕтухѵԝьαβγεικνορτυχωϲϳıɡɑǀ", "abcdehijklmnoqpstyxvwbabyeiknoptuxwcjigal")
+_LOOK_LIKE = str.maketrans(
+    "авсԁеһіјкӏмոоԛрѕтухѵԝьАВСԀЕНІЈКӀМОԚРЅТУХԜαβγεικνορτυχωϲϳΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹͿıɡɑǀ",
+    "abcdehijklmnoqpstyxvwbABCDEHIJKLMOQPSTYXWabyeiknoptuxwcjABEZHIKMNOPTYXCJigal",
+)
 _STROKES = re.compile("(?<=[\x00-\u052f])[\u0300-\u036f\u20d0-\u20f0]+")
 
 
 def _skeleton(text: str) -> str:
-    """A folded text as it looks: look-alikes and other widths as Latin letters, without marks that no letter has."""
-    look = _folded(unicodedata.normalize("NFKC", text)).translate(_LOOK_LIKE)
-    return _STROKES.sub("", look)
+    """A text as it looks, folded: look-alikes and other widths as Latin letters, without marks that no letter has."""
+    look = unicodedata.normalize("NFKC", text).translate(_LOOK_LIKE)
+    return _STROKES.sub("", _folded(look))
 
 
 # ------------------------------------------------------------------------------------------------ what is counted
@@ -306,10 +312,11 @@ def numbered_points(seen: Seen) -> list[str]:
 
 def sections(seen: Seen, marker: str = "Section") -> list[str]:
     """Parts headed by lines that begin with the marker and a number, 1, 2, 3 and so on, each with a word below."""
-    heading = re.compile(rf"[ \t*_#]*{re.escape(_folded(marker))}[ \t]*([0-9]{{1,4}})(?![0-9])")
+    wanted = _folded(marker)
+    heading = re.compile(rf"[ *_#]*{re.escape(wanted)} ?([0-9]{{1,4}})(?![0-9])")
     found: list[list[str]] = []
     for line in seen.text.split("\n"):
-        match = heading.match(_folded(line)[: len(marker) + 50])
+        match = heading.match(_folded(line[: 2 * len(wanted) + 50]))
         if match is not None and int(match[1]) == len(found) + 1:
             found.append([])
         elif found:
@@ -446,17 +453,16 @@ _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL | re.IGNOR
 
 
 def json_only(seen: Seen) -> bool:
-    """The answer is one JSON object or array and nothing else, bare or in one ``` block."""
-    fenced = _FENCE.fullmatch(seen.whole)
+    """The answer as it is, seen or unseen, is one JSON object or array and nothing else, bare or in one ``` block.
+
+    Strict JSON, as `rewards.json_text` reads it: no key twice, no NaN.
+    """
+    fenced = _FENCE.fullmatch(seen.answer)
     try:
-        value = json.loads(fenced[1] if fenced is not None else seen.whole, parse_constant=_no_json)
-    except (ValueError, RecursionError):
+        value = json_text.read(fenced[1] if fenced is not None else seen.answer, LONGEST)
+    except ValueError:
         return False
     return isinstance(value, dict | list)
-
-
-def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 # ------------------------------------------------------------------------------------------------------ a row's column

@@ -66,7 +66,7 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     ("forbidden_characters", {"characters": "!?"}, ["calm."], ["calm!", "calm！", "why？", "what⁉", "no\u200b!"]),
     ("keywords_present", {"texts": ["sun", "moon"]}, ["Sun and MOON."], ["sun and sun", "sunny moon", "ѕun and moon"]),
     ("keywords_absent", {"texts": ["sun", "moon"]}, ["stars only", "sunny moonlight"], [
-        "the sun", "ѕun", "sυn", "ｓｕｎ", "𝐬𝐮𝐧", "s\u0336u\u0336n\u0336", f"s{ZERO_WIDTH}un", "su\u00adn", "MOON", "mооn", "s\ufe0fun", "s\u0000un"]),
+        "the sun", "ѕun", "sυn", "ｓｕｎ", "𝐬𝐮𝐧", "s\u0336u\u0336n\u0336", f"s{ZERO_WIDTH}un", "su\u00adn", "MOON", "mооn", "s\ufe0fun", "s\u0000un", "ЅUΝ", "ΜΟΟΝ", "МООN"]),
     ("keywords_absent", {"texts": ["péché"]}, ["une pêche"], ["le péché", "pe\u0301che\u0301"]),
     ("one_of", {"texts": ["My answer is yes", "My answer is no"]}, ["My answer is yes.", "Well. My answer is no!"], ["My answer is maybe.", "My answer is yes. My answer is no.", "My answer is yes my answer is yes", "My answer is nothing"]),
     ("starts_with", {"text": "Dear reader"}, ["Dear reader, hello", "  **dear READER** hello", "\"Dear reader\" she wrote"], ["Hello dear reader", "Dear readers", "Dear"]),
@@ -79,7 +79,7 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
         "\"a\" and \"b\"", "\"a", "a\"", "All", "\"\"", "\" \"", "“a” and “b”", "”a“"]),
     ("title", {}, ["<<A day out>>\nText.", "**<<A day out>>**\n\nText.", "Text\n<<End>>"], ["<<>>\nText", "A <<title>> inside", "<A day>", "<<A\nday>>", "<< >>", "<<a>> and <<b>>"]),
     ("json_only", {}, ["{\"a\": 1}", "[1, 2]", "```json\n{\"a\": [1]}\n```", "```\n[1]\n```", " {} "], [
-        "Here: {\"a\": 1}", "{\"a\": 1} done", "{'a': 1}", "{\"a\": NaN}", "5", "\"a\"", "{\"a\": 1,}", "", "```json\n{\"a\": 1}", "{\"a\": " + "9" * 5000 + "}", "[" * 100_000]),
+        "Here: {\"a\": 1}", "{\"a\": 1} done", "{'a': 1}", "{\"a\": NaN}", "5", "\"a\"", "{\"a\": 1,}", "", "```json\n{\"a\": 1}", "{\"a\": " + "9" * 5000 + "}", "[" * 100_000, "{\"a\": 1, \"a\": 2}", "{\"a\":\u200b 1}", "\ufeff{}", "{\"a\": \"\0\"}"]),
 ]  # fmt: skip
 
 
@@ -228,11 +228,40 @@ def test_no_text_raises_and_the_pay_is_a_share(text: str) -> None:
     assert paid in (0.0, 0.25, 1.0)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+ARGUMENTS = "text texts inside marker separator letter characters paragraph at_least at_most exactly".split()
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            lambda name, rest: {**rest, "name": name},
+            st.sampled_from([*CONSTRAINTS, "word"]),
+            st.dictionaries(st.sampled_from(ARGUMENTS), JSON, max_size=3),
+        )
+    )
+    | JSON
+)
+def test_any_column_is_read_or_refused(column: Any) -> None:
+    try:
+        constraints = read_constraints(json.dumps(column))
+    except ValueError:
+        return
+    assert all(isinstance(constraint.broken(Seen(STORY)), str | None) for constraint in constraints)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet=ALPHABET, max_size=60))
 def test_what_cannot_be_seen_changes_nothing(text: str) -> None:
     hidden = "\u200b".join(text.replace("\ud800", ""))
     for constraint in EVERYTHING:
+        if constraint.name == "json_only":  # for machines, which see it
+            continue
         assert constraint.broken(Seen(hidden)) == constraint.broken(Seen(text.replace("\u200b", "")))
 
 
