@@ -43,7 +43,7 @@ _MOST_MARKS = 30  # on one character, as in Unicode's stream-safe format; normal
 # ---------------------------------------------------------------------------------------------------- what is looked at
 
 _INVISIBLE = {
-    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
 }  # fmt: skip
 _WITHOUT_SPACES = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF),
@@ -81,7 +81,7 @@ def _visible(character: str) -> str | None:
         return character
     if category in ("Cc", "Cf", "Cs") or ord(character) in _INVISIBLE:
         return None
-    return " " if category == "Zs" else character
+    return " " if category == "Zs" or character in "\u2800\u3164\uffa0" else character  # blanks that are no spaces
 
 
 def _kind(character: str) -> str:

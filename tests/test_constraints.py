@@ -25,7 +25,7 @@ CASES: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
     ], [
         "one two", "one two three four", f"one{ZERO_WIDTH}two three", "don't can't", "日本", "... ... ...", "", "a-b-c-d", "x" * 200,
     ]),
-    ("words", {"at_most": 2}, ["one two", "one", ""], ["this_is_glued", "one-two-three", "one.two.three", "a'b'c'd'e", "x" * 121]),
+    ("words", {"at_most": 2}, ["one two", "one", ""], ["this_is_glued", "o\u2800n\u3164e", "one-two-three", "one.two.three", "a'b'c'd'e", "x" * 121]),
     ("words", {"at_least": 3}, ["one two three"], [f"a{ZERO_WIDTH}b{ZERO_WIDTH}c", "a\u2060b\u2060c", "a\0b\0c", "! ! !", "\u3164 \u3164 \u3164", "- - -"]),
     ("different_words", {"at_least": 3}, ["one two three"], ["one One ONE two", "one one one"]),
     ("capital_words", {"exactly": 2}, ["This is VERY BIG.", "ÜBER ALLES hier", "NASA and ESA"], ["This is VERY big.", "I A B", "ALL OF IT"]),
