@@ -2,15 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import TypeAlias
 
 from rewards.grammar import Node, NotRead
 
 HIGHEST = 60  # exponent
-MOST_WORK = 20_000  # coefficients multiplied for one polynomial
-MOST_BITS = 4_096  # of a coefficient
+MOST_WORK = 5_000  # coefficients multiplied for one polynomial
+MOST_BITS = 1_024  # of a coefficient
+MOST_DIVIDED = 12  # degree of what divides
 
 Monomial: TypeAlias = tuple[tuple[str, int], ...]  # letters in order, each with its exponent
 Polynomial: TypeAlias = dict[Monomial, Fraction]  # no coefficient is zero
@@ -50,18 +50,18 @@ class _Reader:
         if op == "mul":
             total = {(): Fraction(1)}
             for part in node.args:
-                total = self.times(total, self.read(part))
+                total = self.multiplied(total, self.read(part))
             return total
         if op == "div":
             over, under = map(self.read, node.args)
             if constant(under) is None or not under:
                 raise NotRead("a division by what is no number")
-            return self.times(over, {(): 1 / under[()]})
+            return self.multiplied(over, {(): 1 / under[()]})
         if op == "pow":
             return self.power(*map(self.read, node.args))
         raise NotRead(f"{node.value or op} is in no polynomial")
 
-    def times(self, one: Polynomial, other: Polynomial) -> Polynomial:
+    def multiplied(self, one: Polynomial, other: Polynomial) -> Polynomial:
         if not one or not other:
             raise NotRead("a factor that is zero")
         self.work += len(one) * len(other)
@@ -87,7 +87,7 @@ class _Reader:
             base = {(): 1 / base[()]}
         result = base
         for _ in range(abs(int(times)) - 1):
-            result = self.times(result, base)
+            result = self.multiplied(result, base)
         return result
 
 
@@ -164,16 +164,17 @@ def divides_a_power(one: list[Fraction], other: list[Fraction]) -> bool:
     True
     """
     degree = len(one) - 1
-    if degree < 1:
-        return bool(one)
+    if degree < 1 or degree > MOST_DIVIDED:
+        return degree == 0
     rest = _remainder(other, one)
     result = rest
     for _ in range(math.ceil(math.log2(degree)) if degree > 1 else 0):
-        result = _remainder(_times(result, result), one)
+        result = _remainder(times(result, result), one)
     return not result
 
 
-def _times(one: list[Fraction], other: list[Fraction]) -> list[Fraction]:
+def times(one: list[Fraction], other: list[Fraction]) -> list[Fraction]:
+    """The product of two polynomials in one letter."""
     product = [Fraction(0)] * max(0, len(one) + len(other) - 1)
     for i, a in enumerate(one):
         for j, b in enumerate(other):
@@ -191,14 +192,3 @@ def _remainder(one: list[Fraction], other: list[Fraction]) -> list[Fraction]:
         while rest and not rest[-1]:
             rest.pop()
     return rest
-
-
-def terms_of(node: Node) -> Iterator[tuple[int, Node]]:
-    """The terms of a sum with their signs, brackets after a plus opened."""
-    if node.op == "add":
-        for part in node.args:
-            yield from terms_of(part)
-    elif node.op == "neg" and node.args[0].op != "neg":
-        yield -1, node.args[0]
-    else:
-        yield 1, node

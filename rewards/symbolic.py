@@ -13,15 +13,14 @@ What counts as the asked form:
 - simplify: no more operations than the gold has (`operations`);
 - differentiate, integrate: any. A constant of integration, in one letter or a number, may stand there or not.
 
-An answer must be defined wherever the problem is: x(x-1)/(x-1) is not x. `log` is to base 10, as everywhere here, and
-ln x counts as an antiderivative of 1/x.
+An answer must be defined wherever the problem is (`rewards.domains`), but ln x counts as an antiderivative of 1/x.
+`log` is to base 10, as everywhere here. Only letters of the problem may stand in an answer.
 """
 
-import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache, partial
 from typing import Any
@@ -29,23 +28,24 @@ from typing import Any
 from rewards.answers import equal
 from rewards.calculus import derivative
 from rewards.completions import Completion
-from rewards.evaluator import Evaluator, Undefined, begin_comparison, rational, symbols_of, undone, written_out
-from rewards.expressions import MOST_JOBS, equivalent, jobs, ratio_is_constant
+from rewards.domains import Bases, bases_of_problem, check_bases, check_values
+from rewards.evaluator import (
+    Evaluator,
+    Undefined,
+    begin_comparison,
+    parts_of,
+    rational,
+    symbols_of,
+    undone,
+    written_out,
+)
+from rewards.expressions import MOST_JOBS, equivalent, jobs
 from rewards.extract import MARKERS
 from rewards.grammar import LONGEST, Node, NotRead, num, parse, tidy, tokens_of
-from rewards.polynomials import (
-    Polynomial,
-    constant,
-    dense,
-    divides_a_power,
-    polynomial,
-    primitive,
-    slope,
-    terms_of,
-)
+from rewards.polynomials import Polynomial, constant, dense, polynomial, primitive, slope
 from rewards.regions import Region
-from rewards.values import Group, Named, Readings, Scalar, System, name_of, readings, split
-from rewards.verdicts import LogExtra, pay_by
+from rewards.values import Group, Named, Readings, Scalar, System, Value, name_of, readings, split
+from rewards.verdicts import LogExtra, pay_by, same_length
 
 ASKED = {
     "differentiate": "the derivative of {expression} in {variable}",
@@ -56,9 +56,11 @@ ASKED = {
     "simplify": "{expression} simplified",
 }
 MOST_NODES = 300  # of an answer
-DEEPEST = 60
-MOST_ROOTS = 12  # of an answer
-POINTS = 24  # where an answer must be defined if the problem is
+MOST_NODES_OUTSIDE = 80  # of an answer that is no polynomial
+DEEPEST = 40
+MOST_NESTED = 2  # roots, logarithms and absolute values in each other
+MOST_STEPS = 4  # equals signs
+MOST_ROOTS = 12
 _FUNCTIONS = frozenset("sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln log exp abs root".split())
 _OPERATIONS = frozenset("num sym const add mul div neg pow mixed".split())
 _CONSTANTS = frozenset("C c K k C_1 c_1".split())  # of integration
@@ -73,12 +75,11 @@ class Problem:
     variable: str
     node: Node  # of an equation, its left side less its right side
     target: Node  # what the answer, or the derivative of an antiderivative, must be equal to
-    polynomial: Polynomial | None  # the target, where it is one
-    letters: frozenset[str]
-    bases: tuple[Node, ...] = ()  # what must not be zero in the problem
-    factors: tuple[tuple[Any, int], ...] = ()
-    solutions: int = 0
-    most: int = 0  # operations
+    polynomial: Polynomial | None  # the target, where it is one; of an equation, without its multiple zeros
+    bases: Bases
+    factors: Counter[frozenset[Any]]  # of factor: the irreducible ones
+    solutions: int = 0  # of solve: how many there are
+    most: int = 0  # of simplify: operations
 
     @property
     def asked(self) -> str:
@@ -102,7 +103,7 @@ def solves_symbolic(
         task: what is asked in each row: differentiate, integrate, expand, factor, solve or simplify.
         expression: of what; for solve, an equation between polynomials.
         variable: the letter in which it is differentiated, integrated or solved.
-        answer: an answer that is right, which says how simple simplified is; the others are verified without it.
+        answer: an answer that is right; it says how simple simplified is, all else is verified without it.
         log_extra, markers: as in `correct_answer`.
 
     Raises:
@@ -112,13 +113,14 @@ def solves_symbolic(
     >>> solves_symbolic(["#### x^2 + 7", "#### 2*x^2 + C", "#### \\int 2x dx"], **rows)
     [1.0, 0.0, 0.0]
     """
-    columns = [*zip(task, expression, variable, answer, strict=True)]
-    problems = [problem_of(*row) for row in columns]
+    same_length(completions, task, expression)
+    problems = [problem_of(*row) for row in zip(task, expression, variable, answer, strict=True)]
     agreements = [partial(_agree, problem) for problem in problems]
     return pay_by(completions, [problem.asked for problem in problems], agreements, log_extra, markers)
 
 
 def _agree(problem: Problem, answer: str, other: str) -> bool:
+    """Whether an answer is what is asked for; or, of two of a completion's answers, whether they say the same."""
     if other == problem.asked:
         return not refusal(problem, answer)
     return equal(answer, other) or not (refusal(problem, answer) or refusal(problem, other))
@@ -134,7 +136,7 @@ def problem_of(task: str, expression: str, variable: str, answer: str) -> Proble
     Raises:
         ValueError: it cannot be read, or its answer is not right.
     """
-    row = f"row (task {task!r}, expression {expression!r}, variable {variable!r}, answer {answer!r})"
+    row = f"row with task {task!r}, expression {expression!r}, variable {variable!r}, answer {answer!r}"
     if task not in ASKED:
         raise ValueError(f"{row}: the task must be one of {', '.join(ASKED)}")
     for name, value in (("expression", expression), ("variable", variable), ("answer", answer)):
@@ -146,103 +148,83 @@ def problem_of(task: str, expression: str, variable: str, answer: str) -> Proble
             raise NotRead("the variable is no letter")
         problem = _problem(task, expression.strip(), str(letter.value))
         if task == "simplify":
-            problem = _with_measure(problem, _read(answer))
-    except (NotRead, Undefined) as error:
+            problem = replace(problem, most=_fewer(operations(_read(answer)), operations(problem.node)))
+    except NotRead as error:
         raise ValueError(f"{row}: {error}") from None
     if reason := refusal(problem, answer):
         raise ValueError(f"{row}: the answer is not right: {reason}")
     return problem
 
 
-def _problem(task: str, expression: str, variable: str) -> Problem:
-    if task == "solve":
-        return _equation(expression, variable)
-    node = target = _read(expression)
-    if task == "differentiate":
-        target = derivative(node, variable)
-    found = None
-    try:
-        found = polynomial(target)
-    except NotRead:
-        if task in ("expand", "factor"):
-            raise
-    letters = symbols_of(node) | {variable}
-    bases = tuple(dict.fromkeys(base for part in (node, target) for base in _bases_of(part)))
-    factors = _irreducible(found) if task == "factor" and found is not None else ()
-    return Problem(task, expression, variable, node, target, found, letters, bases, factors)
-
-
-def _with_measure(problem: Problem, gold: Node) -> Problem:
-    most = operations(gold)
-    if most >= operations(problem.node):
+def _fewer(operations: int, before: int) -> int:
+    if operations >= before:
         raise NotRead("the answer is no simpler than the expression")
-    return Problem(**{**vars(problem), "most": most})
+    return operations
 
 
-def _equation(expression: str, variable: str) -> Problem:
-    sides = expression.split("=")
+def _problem(task: str, expression: str, variable: str) -> Problem:
+    node = _equation(expression, variable) if task == "solve" else _read(expression)
+    target = derivative(node, variable) if task == "differentiate" else node
+    found = _polynomial(target)
+    if found is None and task in ("expand", "factor", "solve"):
+        raise NotRead("no polynomial")
+    problem = Problem(
+        task, expression, variable, node, target, found, bases_of_problem(variable, node, target), Counter()
+    )
+    if task == "factor" and found is not None:
+        _, factors = _sympy(found).factor_list()
+        return replace(problem, factors=Counter({_key(_from_sympy(factor)): times for factor, times in factors}))
+    if task == "solve" and found is not None:
+        simple = _sympy(found).sqf_part()
+        return replace(problem, polynomial=_from_sympy(simple), solutions=int(simple.count_roots()))
+    return problem
+
+
+def _equation(expression: str, variable: str) -> Node:
+    sides = [_read(side) for side in expression.split("=")]
     if len(sides) != 2:
         raise NotRead("an equation has one equals sign")
-    left, right = map(_read, sides)
-    node = Node("add", (left, Node("neg", (right,))))
-    found = polynomial(node)
-    if dense(found, variable) is None or constant(found) is not None:
+    node = Node("add", (sides[0], Node("neg", (sides[1],))))
+    if symbols_of(node) != {variable} or constant(polynomial(node)) is not None:
         raise NotRead("no equation in the variable alone")
-    whole = _sympy(found)
-    simple = _from_sympy(whole.sqf_part())
-    letters, solutions = frozenset([variable]), int(whole.count_roots())
-    return Problem("solve", expression, variable, node, node, simple, letters, solutions=solutions)
+    return node
+
+
+def _polynomial(node: Node) -> Polynomial | None:
+    try:
+        return polynomial(node)
+    except NotRead:
+        return None
 
 
 def _sympy(found: Polynomial) -> Any:
-    """A polynomial as sympy's, in its letters in order."""
+    """A polynomial as sympy's, in its letters in order; sympy is imported when first needed."""
+    if constant(found) is not None:
+        raise NotRead("a number, where a polynomial is needed")
     import sympy
 
     letters = sorted({letter for monomial in found for letter, _ in monomial})
-    places = {
+    terms = {
         tuple(dict(monomial).get(letter, 0) for letter in letters): sympy.Rational(value.numerator, value.denominator)
         for monomial, value in found.items()
     }
-    return sympy.Poly.from_dict(places, *(sympy.Symbol(letter) for letter in letters), domain="QQ")
+    return sympy.Poly.from_dict(terms, *map(sympy.Symbol, letters), domain="QQ")
 
 
-def _from_sympy(whole: Any) -> Polynomial:
-    letters = [str(letter) for letter in whole.gens]
+def _from_sympy(found: Any) -> Polynomial:
+    letters = [str(letter) for letter in found.gens]
     return {
         tuple((letter, power) for letter, power in zip(letters, powers, strict=True) if power): Fraction(str(value))
-        for powers, value in whole.terms()
+        for powers, value in found.terms()
     }
 
 
-def _irreducible(found: Polynomial) -> tuple[tuple[Any, int], ...]:
-    """The irreducible factors with their multiplicities, each by its `_key`."""
-    if constant(found) is not None:
-        raise NotRead("a number has no factors to be found")
-    _, factors = _sympy(found).factor_list()
-    return tuple((_key(_from_sympy(factor)), times) for factor, times in factors)
-
-
 def _key(found: Polynomial) -> frozenset[Any]:
+    """A polynomial up to a number."""
     return frozenset(primitive(found)[1].items())
 
 
 # ------------------------------------------------------------------------------------------------------------ answers
-
-
-@lru_cache(maxsize=16384)
-def _refusal(problem: Problem, answer: str) -> str:
-    begin_comparison()
-    jobs.left = MOST_JOBS
-    try:
-        if problem.task == "solve":
-            _check_solutions(problem, readings(answer))
-        else:
-            _CHECKS[problem.task](problem, _concluded(problem, answer))
-    except NotRead as error:
-        return str(error)
-    except Undefined:
-        return "not defined"
-    return ""
 
 
 def refusal(problem: Problem, answer: str) -> str:
@@ -253,6 +235,22 @@ def refusal(problem: Problem, answer: str) -> str:
     ('', 'a factor that can be taken apart', 'not the same polynomial')
     """
     return _refusal(problem, answer) if len(answer) <= LONGEST else f"longer than {LONGEST} characters"
+
+
+@lru_cache(maxsize=16384)
+def _refusal(problem: Problem, answer: str) -> str:
+    begin_comparison()
+    jobs.left = MOST_JOBS
+    try:
+        if problem.task == "solve":
+            _check_solutions(problem, answer)
+        else:
+            _CHECKS[problem.task](problem, _concluded(problem, answer))
+    except NotRead as error:
+        return str(error)
+    except Undefined:
+        return "not defined"
+    return ""
 
 
 def _read(text: str) -> Node:
@@ -270,11 +268,10 @@ def _bounded(node: Node) -> Node:
         part, depth = left.pop()
         count += 1
         if count > MOST_NODES or depth > DEEPEST:
-            raise NotRead("larger or deeper than an answer is")
-        if part.op not in _OPERATIONS and not (part.op == "call" and part.value in _FUNCTIONS):
+            raise NotRead("longer or deeper than an answer is")
+        known = part.value in _FUNCTIONS if part.op == "call" else part.op in _OPERATIONS
+        if not known or (part.op == "const" and part.value not in ("pi", "e")):
             raise NotRead(f"{part.value or part.op} is no part of an answer")
-        if part.op == "const" and part.value not in ("pi", "e"):
-            raise NotRead(f"{part.value} is no part of an answer")
         left += [(each, depth + 1) for each in part.args]
     return node
 
@@ -285,10 +282,11 @@ _INTEGRAL = re.compile(r"(?:\\int|∫) ?(?![_^])(.+?) ?d ?([A-Za-z])")
 _OF_INTEGRATION = re.compile(
     r",? ?\(?(?:where|with) [CcKk] is (?:an?|any|the) (?:arbitrary |real )?constant(?: of integration)?\)?\Z"
 )
+_EXCEPT = re.compile(r",? ?\(?(?:for |where |with |if )?([A-Za-z]) ?\\ne ?(-?\d{1,9})\)?\Z")
 
 
 def _concluded(problem: Problem, answer: str) -> Node:
-    """What an answer says, or a chain of equals signs that begins with the problem or a name concludes.
+    """What an answer says, or what a chain of equals signs concludes that begins with the problem or a name.
 
     Raises:
         NotRead: it cannot be read, or a part of the chain is not true.
@@ -296,7 +294,11 @@ def _concluded(problem: Problem, answer: str) -> Node:
     text = " ".join(tidy(answer).split())
     if problem.task == "integrate":
         text = _OF_INTEGRATION.sub("", text)
+    elif problem.task == "simplify" and (match := _EXCEPT.search(text)) and _excluded(problem, match[1], match[2]):
+        text = text[: match.start()]
     *before, last = split(text, ("=",))
+    if len(before) > MOST_STEPS:
+        raise NotRead(f"more than {MOST_STEPS} equals signs")
     if before and _presents(problem, before[0].strip()):
         before.pop(0)
     for side in before:
@@ -304,10 +306,21 @@ def _concluded(problem: Problem, answer: str) -> Node:
     return _read(last)
 
 
+def _excluded(problem: Problem, letter: str, number: str) -> bool:
+    """Whether the expression has no value where a letter is this number."""
+    try:
+        Evaluator(30, False).value(problem.node, {letter: Fraction(number)})
+    except Undefined:
+        return True
+    except NotRead:
+        return False
+    return False
+
+
 def _presents(problem: Problem, side: str) -> bool:
     """Whether the left side of an equation is a name for the answer, or says what is asked."""
     name = name_of(side)
-    if name is not None and name not in problem.letters:
+    if name is not None and name not in symbols_of(problem.node) | {problem.variable}:
         return True
     if problem.task == "differentiate" and (match := _DERIVATIVE.fullmatch(side)):
         letter, inner = match[1] or match[2], match[3]
@@ -318,12 +331,7 @@ def _presents(problem: Problem, side: str) -> bool:
     return letter == problem.variable and equivalent(_read(inner), problem.node)
 
 
-def _check_letters(problem: Problem, node: Node) -> None:
-    others = symbols_of(node) - problem.letters
-    if problem.task == "integrate" and len(others) == 1 and others <= _CONSTANTS:
-        return
-    if others:
-        raise NotRead(f"the letter {min(others)} is not in the problem")
+# --------------------------------------------------------------------------------------------------------- the value
 
 
 def _check_value(problem: Problem, node: Node) -> None:
@@ -332,145 +340,43 @@ def _check_value(problem: Problem, node: Node) -> None:
     Raises:
         NotRead, Undefined: it is not.
     """
-    _check_letters(problem, node)
+    others = symbols_of(node) - symbols_of(problem.node) - {problem.variable}
+    if others and not (problem.task == "integrate" and len(others) == 1 and others <= _CONSTANTS):
+        raise NotRead(f"the letter {min(others)} is not in the problem")
+    integral = problem.task == "integrate"
     if problem.polynomial is not None:
         found = polynomial(node)
-        if (slope(found, problem.variable) if problem.task == "integrate" else found) != problem.polynomial:
+        if (slope(found, problem.variable) if integral else found) != problem.polynomial:
             raise NotRead("not the same polynomial")
         return
-    for part in _parts(node):
+    _check_parts(node)
+    check_bases(node, problem.variable, problem.bases)
+    check_values(node, problem.target, partly=integral)
+    if not equivalent(derivative(node, problem.variable) if integral else node, problem.target):
+        raise NotRead("not the same function")
+
+
+def _check_parts(node: Node) -> None:
+    """Refuses what takes long to compare, and factors and exponents that are zero, behind which anything can hide."""
+    count, left = 0, [(node, 0)]
+    while left:
+        part, nested = left.pop()
+        count += 1
+        exponent = rational(part.args[1]) if part.op == "pow" and not symbols_of(part.args[1]) else None
+        if (part.op == "call" and part.value in ("abs", "root", "ln", "log")) or (
+            exponent is not None and exponent.denominator > 1
+        ):
+            nested += 1
+        if count > MOST_NODES_OUTSIDE or nested > MOST_NESTED:
+            raise NotRead("longer or deeper than an answer is")
         if part.op == "mul" and any(rational(each) == 0 for each in part.args if not symbols_of(each)):
             raise NotRead("a factor that is zero")
-        if part.op == "pow" and not symbols_of(part.args[1]) and rational(part.args[1]) == 0:
+        if exponent == 0:
             raise NotRead("an exponent that is zero")
-    for base in _bases_of(node):
-        _check_base(problem, base)
-    if problem.task == "integrate":
-        node = derivative(node, problem.variable)
-    if not equivalent(node, problem.target):
-        raise NotRead("not the same function")
-    if problem.task != "integrate":
-        _check_domain(problem, node)
+        left += [(each, nested) for each in part.args]
 
 
-def _parts(node: Node) -> Iterator[Node]:
-    left = [node]
-    while left:
-        yield left[-1]
-        left += left.pop().args
-
-
-# ------------------------------------------------------------------------------------------ where it is not defined
-
-
-def _bases_of(node: Node) -> Iterator[Node]:
-    """What an expression divides by, or takes the logarithm, root or tangent of, down to its factors."""
-    for part in _parts(node):
-        guarded: list[Node] = []
-        if part.op == "div":
-            guarded.append(part.args[1])
-        elif part.op == "pow":
-            exponent = rational(part.args[1]) if not symbols_of(part.args[1]) else None
-            if exponent is None or exponent.denominator != 1 or exponent < 0:
-                guarded.append(part.args[0])
-        elif part.op == "call":
-            inner = part.args[0]
-            if part.value in ("root", "ln", "log"):
-                guarded += part.args
-            elif part.value in ("tan", "sec", "cot", "csc"):
-                guarded.append(Node("call", (inner,), "cos" if part.value in ("tan", "sec") else "sin"))
-            elif part.value in ("arcsin", "arccos"):
-                guarded.append(Node("add", (num(1), Node("neg", (Node("pow", (inner, num(2))),)))))
-        for each in guarded:
-            yield from _factors_of(each)
-
-
-def _factors_of(node: Node) -> Iterator[Node]:
-    """The factors of what must not be zero; those that are never zero left out."""
-    if _sign(node) == 2:
-        return
-    if node.op in ("mul", "div", "neg"):
-        for part in node.args:
-            yield from _factors_of(part)
-    elif node.op == "pow" or (node.op == "call" and node.value in ("root", "abs")):
-        yield from _factors_of(node.args[0])
-    elif node.op == "call" and node.value in ("tan", "cot"):
-        yield from (Node("call", node.args, name) for name in ("sin", "cos"))
-    elif symbols_of(node):
-        yield node
-
-
-def _sign(node: Node) -> int:
-    """2 where an expression is positive, 1 where it is at least zero, 0 where that is not plain to see."""
-    op, args = node.op, node.args
-    if op == "num" and isinstance(node.value, Fraction):
-        return 2 if node.value > 0 else int(node.value == 0)
-    if op in ("const", "mixed") or (op == "call" and node.value in ("exp", "cosh")):
-        return 2
-    if op == "add":
-        signs = list(map(_sign, args))
-        return max(signs) if min(signs) else 0
-    if op in ("mul", "div"):
-        return min(map(_sign, args))
-    if op == "pow":
-        if _sign(args[0]) == 2:
-            return 2
-        exponent = rational(args[1]) if not symbols_of(args[1]) else None
-        return int(exponent is not None and exponent > 0 and exponent % 2 == 0)
-    return int(op == "call" and node.value == "abs")
-
-
-def _check_base(problem: Problem, base: Node) -> None:
-    """Refuses what can be zero where nothing in the problem is."""
-    try:
-        found = polynomial(base)
-    except NotRead:
-        found = None
-    one = dense(found, problem.variable) if found is not None else None
-    if one is not None:
-        for other in problem.bases:
-            try:
-                another = dense(polynomial(other), problem.variable)
-            except NotRead:
-                continue
-            if another is not None and len(another) > 1 and divides_a_power(one, another):
-                return
-        if _divides_all(problem, one):
-            return
-    elif any(ratio_is_constant(base, other) for other in problem.bases):
-        return
-    raise NotRead("not defined where the problem is")
-
-
-def _divides_all(problem: Problem, one: list[Fraction]) -> bool:
-    """Whether the zeros of a polynomial are those of several that the problem has."""
-    product = num(1)
-    for other in problem.bases:
-        try:
-            if dense(polynomial(other), problem.variable) is not None:
-                product = Node("mul", (product, other))
-        except NotRead:
-            continue
-    another = dense(polynomial(product), problem.variable)
-    return another is not None and len(another) > 1 and divides_a_power(one, another)
-
-
-def _check_domain(problem: Problem, node: Node) -> None:
-    """Refuses an answer that has no value at a point where the problem has one."""
-    rng = random.Random(0)
-    for _ in range(POINTS):
-        at = {letter: Fraction(rng.randint(-6000, 6000), 1009) for letter in problem.letters}
-        try:
-            Evaluator(30, False).value(problem.target, at)
-        except (Undefined, NotRead):
-            continue
-        try:
-            Evaluator(30, False).value(node, at)
-        except Undefined:
-            raise NotRead("not defined where the problem is") from None
-
-
-# -------------------------------------------------------------------------------------------------------- the forms
+# ---------------------------------------------------------------------------------------------------------- the form
 
 
 def _check_expanded(problem: Problem, node: Node) -> None:
@@ -481,14 +387,19 @@ def _check_expanded(problem: Problem, node: Node) -> None:
 def _check_collected(node: Node) -> None:
     """Refuses all but a sum of monomials that are not alike."""
     seen = set()
-    for _, term in terms_of(node):
-        found = polynomial(term) if node.op == "add" and _is_monomial(term) else None
-        if found is None and not (node.op != "add" and _is_monomial(term)):
+    terms = list(_terms(node))
+    for term in terms:
+        if not _is_monomial(term):
             raise NotRead("a term that is no monomial")
-        monomial = next(iter(polynomial(term)), None)
-        if monomial in seen or (monomial is None and node.op == "add"):
+        (monomial,) = polynomial(term) or {None: 0}
+        if monomial in seen or (monomial is None and len(terms) > 1):
             raise NotRead("like terms that are not collected")
         seen.add(monomial)
+
+
+def _terms(node: Node) -> list[Node]:
+    """The terms of a sum, brackets after a plus opened."""
+    return [term for part in node.args for term in _terms(part)] if node.op == "add" else [node]
 
 
 def _is_monomial(node: Node) -> bool:
@@ -500,20 +411,16 @@ def _is_monomial(node: Node) -> bool:
     left = [node]
     while left:
         part = left.pop()
-        if part.op == "mul":
-            left += part.args
-        elif part.op == "neg":
-            signs += 1
+        if part.op in ("mul", "neg"):
+            signs += part.op == "neg"
             left += part.args
         elif part.op == "div":
             left.append(part.args[0])
             under.append(part.args[1])
         elif part.op in ("num", "mixed"):
             over.append(part)
-        elif part.op == "sym":
-            letters.append(str(part.value))
-        elif part.op == "pow" and part.args[0].op == "sym" and part.args[1].op == "num":
-            letters.append(str(part.args[0].value))
+        elif part.op == "sym" or (part.op == "pow" and part.args[0].op == "sym" and part.args[1].op == "num"):
+            letters += symbols_of(part)
         else:
             return False
     return signs < 2 and len(set(letters)) == len(letters) and _one_number(over, under)
@@ -521,17 +428,17 @@ def _is_monomial(node: Node) -> bool:
 
 def _one_number(over: list[Node], under: list[Node]) -> bool:
     """Whether a coefficient is written out: one numeral, over another one at most."""
-    if len(over) > 1 or len(under) > 1 or any(part.op != "num" for part in under):
+    if len(over) > 1 or len(under) > 1 or any(part.op not in ("num", "mixed") for part in (*over, *under)):
         return False
-    values = [rational(part) for part in (*over, *under)]
-    return len(values) < 2 or (values[1] != 0 and (values[0] / values[1]).denominator != 1)  # type: ignore[operator]
+    quotient = rational(Node("div", (over[0], under[0]))) if over and under else None
+    return quotient is None or quotient.denominator > 1
 
 
 def _check_factored(problem: Problem, node: Node) -> None:
     _check_value(problem, node)
     over: list[Node] = []
     under: list[Node] = []
-    found: Counter[Any] = Counter()
+    found: Counter[frozenset[Any]] = Counter()
     left = [(node, 1)]
     while left:
         part, times = left.pop()
@@ -541,20 +448,18 @@ def _check_factored(problem: Problem, node: Node) -> None:
             left.append((part.args[0], times))
             under += [part.args[1]] * times
         elif part.op == "pow" and symbols_of(part):
-            exponent = rational(part.args[1])
-            assert exponent is not None  # polynomial() has read it
-            left.append((part.args[0], times * int(exponent)))
+            left.append((part.args[0], times * int(rational(part.args[1]) or 0)))
         elif not symbols_of(part):
             over += [part] * times
         else:
             _check_collected(part)
-            content, own = primitive(polynomial(part))
+            content, factor = primitive(polynomial(part))
             if abs(content) != 1:
                 raise NotRead("a factor with a common factor, or with fractions")
-            found[_key(own)] += times
-    if any(part.op not in ("num", "mixed") for part in over) or not _one_number(over, under):
+            found[_key(factor)] += times
+    if not _one_number(over, under):
         raise NotRead("a number that is left to be worked out")
-    if found != Counter(dict(problem.factors)):
+    if found != problem.factors:
         raise NotRead("a factor that can be taken apart")
 
 
@@ -565,7 +470,7 @@ def operations(node: Node) -> int:
     [0, 2, 4, 3]
     """
     count = 0
-    for part in _parts(node):
+    for part in parts_of(node):
         if part.op in ("add", "mul"):
             count += len(part.args) - 1
         elif part.op in ("div", "pow", "call"):
@@ -588,17 +493,21 @@ _CHECKS: dict[str, Callable[[Problem, Node], None]] = {
 }
 
 
-# -------------------------------------------------------------------------------------------------------- solutions
+# --------------------------------------------------------------------------------------------------------- solutions
+
+_INEQUALITY = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-z])")
 
 
-def _check_solutions(problem: Problem, values: Readings) -> None:
-    """Refuses all but every solution.
+def _check_solutions(problem: Problem, answer: str) -> None:
+    """Refuses all but a list of every solution.
 
     Raises:
-        NotRead: why.
+        NotRead, Undefined: it is none, with the reason.
     """
+    if _INEQUALITY.search(tidy(answer)):
+        raise NotRead("an inequality")
     reasons = ["no list of numbers"]
-    for value in values:
+    for value in readings(answer):
         try:
             return _check_roots(problem, _numbers(value, problem.variable))
         except NotRead as error:
@@ -617,24 +526,24 @@ def _check_roots(problem: Problem, roots: list[Node]) -> None:
         raise NotRead(f"{len(different)} of {problem.solutions} solutions")
 
 
-def _numbers(value: Any, variable: str) -> list[Node]:
+def _numbers(value: Value, variable: str) -> list[Node]:
     """The numbers that an answer lists.
 
     Raises:
         NotRead: it lists none, or more than an answer has.
     """
-    if isinstance(value, Region) and not value.intervals:
-        return []
-    if isinstance(value, Named) and value.name == variable:
-        return _first(value.value, variable)
-    if isinstance(value, System) and all(part.name.startswith(f"{variable}_") for part in value.parts):
-        return [node for part in value.parts for node in _first(part.value, variable)]
-    if isinstance(value, Group) and value.kind in ("set", "either", "list") and value.name in (None, variable):
-        if len(value.items) > MOST_ROOTS:
-            raise NotRead(f"more than {MOST_ROOTS} numbers")
-        return [node for item in value.items for node in _first(item, variable)]
-    if isinstance(value, Scalar) and value.unit is None:
-        return [_written_out(_bounded(value.node))]
+    match value:
+        case Region(intervals=()):
+            return []
+        case Scalar(node=node, unit=None):
+            return [_written_out(_bounded(node))]
+        case Named(name=name) if name == variable:
+            return _first(value.value, variable)
+        case System(parts=parts) if all(part.name.startswith(f"{variable}_") for part in parts):  # x_1 = 2, x_2 = 3
+            return [node for part in parts for node in _first(part.value, variable)]
+        case Group(kind="set" | "either" | "list", items=items, name=name) if name in (None, variable):
+            if len(items) <= MOST_ROOTS:
+                return [node for item in items for node in _first(item, variable)]
     raise NotRead("no list of numbers")
 
 
@@ -657,17 +566,21 @@ def _written_out(node: Node) -> Node:
 
 
 def _satisfies(problem: Problem, root: Node) -> bool:
-    """Whether a number is a zero of the polynomial without its multiple zeros; exactly where it is rational."""
-    assert problem.polynomial is not None
-    coefficients = dense(problem.polynomial, problem.variable)
-    assert coefficients is not None
+    """Whether a real number is a zero; exactly where it is rational, else to many more digits than it is written with.
+
+    Raises:
+        Undefined: it is not real.
+    """
+    coefficients = dense(problem.polynomial or {}, problem.variable) or []
     value = rational(root)
     if value is not None:
         total = Fraction(0)
         for coefficient in reversed(coefficients):
             total = total * value + coefficient
         return total == 0
-    Evaluator(60, False).value(root, {})  # has it a real value at all?
+    if len(coefficients) * sum(1 for _ in parts_of(root)) > MOST_NODES:
+        raise NotRead("a number longer than a solution is")
+    Evaluator(60, False).value(root, {})
     node = num(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         node = Node("add", (Node("mul", (node, root)), num(coefficient)))
