@@ -3,9 +3,11 @@
 from rewards.answers import equal
 from rewards.choices import correct_choice
 from rewards.code import passes_tests
+from rewards.constraints import follows_constraints
 from rewards.correct import correct_answer, correct_expression, correct_number, correct_set
 from rewards.countdown import reaches_target
 from rewards.formats import answer_line, answer_tags, boxed_answer, exact_format, think_then_answer
+from rewards.gym import solves_gym_task
 from rewards.quantities import correct_quantity
 from rewards.shaping import repetition, soft_overlong
 from rewards.structured import correct_json, correct_tool_call, matches_schema, valid_json
@@ -29,12 +31,14 @@ __all__ = [
     "correct_tool_call",
     "equal",
     "exact_format",
+    "follows_constraints",
     "judge",
     "matches_schema",
     "passes_tests",
     "reaches_target",
     "repetition",
     "soft_overlong",
+    "solves_gym_task",
     "solves_symbolic",
     "think_then_answer",
     "valid_json",

@@ -268,6 +268,17 @@ def extract(completion: str, markers: tuple[str, ...] = MARKERS) -> Extracted:
         return Extracted(None, None, str(nothing))
 
 
+def tagged(completion: str) -> str | None:
+    r"""What stands in the <answer> that a completion commits to, line by line as it was written; or None.
+
+    >>> tagged("<think>easy</think> <answer>1 2\n3 4</answer>"), tagged("<answer>1</answer> or <answer>2</answer>")
+    ('1 2\n3 4', None)
+    """
+    if extract(completion, (TAG,)).text is None:
+        return None
+    return _tagged(_open_text(completion))[-1].text
+
+
 def check_markers(markers: tuple[str, ...]) -> None:
     """Refuses markers that there are not."""
     if isinstance(markers, str) or not markers or not set(markers) <= set(MARKERS):

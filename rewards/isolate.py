@@ -1,8 +1,9 @@
 """Work that may be slow, in worker processes that can be killed: limits on time and memory that hold in any thread.
 
-A server process imports sympy once and forks an executor from itself; an executor that is over its time is killed and
-the next one costs a fork, not an import. Servers start when first needed, at most `SERVERS` of them, are shared by all
-threads, are left alone by forked children (which start their own), and end when the process that started them does.
+A server process imports once what its jobs need, sympy say, and forks an executor from itself; an executor that is over
+its time is killed and the next one costs a fork, not an import. Servers start when first needed, at most `SERVERS` for
+each module of jobs, are shared by all threads, are left alone by forked children (which start their own), and end when
+the process that started them does.
 
 Protects from endless loops, memory bursts and crashes of the library used. It is no sandbox: what runs in the executor
 can read files and open connections, so nothing that a policy wrote may be evaluated there as code.
@@ -10,6 +11,7 @@ can read files and open connections, so nothing that a policy wrote may be evalu
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import queue
@@ -23,7 +25,8 @@ from typing import Any
 
 SERVERS = min(2, os.cpu_count() or 1)
 SECONDS = 0.4  # a job may take
-STARTING = 30.0  # seconds until sympy must have been imported
+STARTING = 30.0  # seconds until a server must have imported what it needs
+SOLVING = "rewards.solving"
 MEMORY = 512 * 2**20  # bytes of address space of an executor
 LATE = "no answer within"
 _LONGEST = 200_000  # bytes of a job or an answer
@@ -39,10 +42,13 @@ class Refused(Exception):
 class _Server:
     """One server process, and the pipe to it."""
 
-    def __init__(self) -> None:
-        code = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from rewards.isolate import serve; serve()"
+    def __init__(self, module: str) -> None:
+        code = (
+            "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from rewards.isolate import serve; "
+            "serve(sys.argv[2])"
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, json.dumps([path or os.getcwd() for path in sys.path])],
+            [sys.executable, "-c", code, json.dumps([path or os.getcwd() for path in sys.path]), module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -72,7 +78,7 @@ class _Server:
             raise Refused("the job is too large")
         try:
             self.process.stdin.write(line)
-            answer = self.read(SECONDS + 2)
+            answer = self.read(job["seconds"] + 2)
         except BrokenPipeError:
             answer = b""
         if not answer:
@@ -90,9 +96,10 @@ class _Server:
 
 
 class _Pool:
-    """The servers of this process."""
+    """The servers of this process for the jobs of one module."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        self.module = module
         self.free: queue.LifoQueue[_Server | None] = queue.LifoQueue()
         for _ in range(SERVERS):
             self.free.put(None)  # a place for a server that has not been started
@@ -101,7 +108,7 @@ class _Pool:
         server = self.free.get()
         try:
             if server is None or server.process.poll() is not None:
-                server = _Server()
+                server = _Server(self.module)
             return server.ask(job)
         except BaseException:
             if server is not None and server.process.poll() is None:
@@ -119,35 +126,38 @@ class _Pool:
 
 
 _lock = threading.Lock()
-_pool: _Pool | None = None
+_pools: dict[str, _Pool] = {}
 
 
 def _forget() -> None:
     """In a forked child: the servers are the parent's."""
-    global _pool, _lock
-    _pool, _lock = None, threading.Lock()
+    global _pools, _lock
+    _pools, _lock = {}, threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget)
 
 
-def run(task: str, **data: Any) -> Any:
-    """What `rewards.solving.TASKS[task]` gives for `data`, computed in a worker process.
+def run(task: str, module: str = SOLVING, seconds: float = SECONDS, **data: Any) -> Any:
+    """What `TASKS[task]` of a module gives for `data`, computed in a worker process.
 
     Args:
         task: its name.
+        module: has `TASKS`, name -> function, and `load()`, which imports all they need.
+        seconds: it may take.
         data: its arguments, as JSON can hold them.
 
     Raises:
-        Refused: it took longer than `SECONDS`, more than `MEMORY`, or could not be solved.
+        Refused: it took longer, or more than `MEMORY`, or could not be done.
     """
-    global _pool, timed_out
+    global timed_out
     with _lock:
-        if _pool is None:
-            _pool = _Pool()
+        if not _pools:
             atexit.register(_close, os.getpid())
-        pool = _pool
-    answer = pool.ask({"task": task, "data": data})
+        if module not in _pools:
+            _pools[module] = _Pool(module)
+        pool = _pools[module]
+    answer = pool.ask({"task": task, "seconds": seconds, "data": data})
     if "refused" in answer:
         if answer["refused"].startswith(LATE):
             with _lock:
@@ -157,18 +167,18 @@ def run(task: str, **data: Any) -> Any:
 
 
 def _close(owner: int) -> None:
-    if _pool is not None and os.getpid() == owner:
-        _pool.close()
+    if os.getpid() == owner:
+        for pool in _pools.values():
+            pool.close()
 
 
 # --------------------------------------------------------------------------------------------- in the server process
 
 
-def serve() -> None:
+def serve(module: str) -> None:
     """The server: forwards each line to an executor, and kills the executor that does not answer in time."""
-    from rewards.solving import TASKS, load
-
-    load()
+    jobs = importlib.import_module(module)
+    jobs.load()
     parent = os.getppid()
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
@@ -191,28 +201,29 @@ def serve() -> None:
             continue
         line, buffer = buffer, b""
         if executor is None:
-            executor = _fork(TASKS, (source, sink))
+            executor = _fork(jobs.TASKS, (source, sink))
         process, to, back = executor
         os.write(to, line)
-        answer = _answer(back, source)
+        seconds = json.loads(line)["seconds"]
+        answer = _answer(back, source, seconds)
         if answer is None or not answer.endswith(b"\n"):
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
             os.close(to)
             os.close(back)
             executor = None
-            reason = f"{LATE} {SECONDS} s" if answer is None else "the executor ended"
+            reason = f"{LATE} {seconds} s" if answer is None else "the executor ended"
             answer = json.dumps({"refused": reason}).encode() + b"\n"
         os.write(sink, answer)
     if executor is not None:
         os.kill(executor[0], signal.SIGKILL)
 
 
-def _answer(back: int, source: int) -> bytes | None:
+def _answer(back: int, source: int, seconds: float) -> bytes | None:
     """The executor's line; None when it is late or the one who asked is gone."""
     line = b""
     while not line.endswith(b"\n"):
-        ready, _, _ = select.select([back, source], [], [], SECONDS)
+        ready, _, _ = select.select([back, source], [], [], seconds)
         if back not in ready:
             return None
         block = os.read(back, 65536)
@@ -245,6 +256,6 @@ def _executed(tasks: dict[str, Any], line: bytes) -> bytes:
     job = json.loads(line)
     try:
         answer = {"result": tasks[job["task"]](**job["data"])}
-    except Exception as error:  # whatever sympy raises on what it cannot do, the answer is: not solved
+    except Exception as error:  # whatever a library raises on what it cannot do, the answer is: not done
         answer = {"refused": f"{type(error).__name__}: {error}"[:200]}
     return json.dumps(answer).encode() + b"\n"

@@ -143,8 +143,7 @@ def test_many_threads_share_the_servers() -> None:
 
 def test_a_server_that_died_is_replaced() -> None:
     assert equal("x^2 < 16", "(-4, 4)")
-    assert isolate._pool is not None
-    servers = [server for server in list(isolate._pool.free.queue) if server is not None]
+    servers = [server for server in list(isolate._pools[isolate.SOLVING].free.queue) if server is not None]
     for server in servers:
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
@@ -163,7 +162,7 @@ def test_the_servers_end_with_the_process_that_started_them(end: str) -> None:
     code = (
         "import os, sys, threading, time; import tests.test_hostile as t; from rewards import equal, isolate\n"
         "equal('x^2 < 4', '(-2, 2)')\n"
-        "print(*[s.process.pid for s in isolate._pool.free.queue if s is not None], flush=True)\n" + end
+        "print(*[s.process.pid for s in isolate._pools[isolate.SOLVING].free.queue if s is not None], flush=True)\n" + end
     )
     root = Path(__file__).parent.parent
     made = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
