@@ -3,6 +3,11 @@ r"""The reward for a Python function that passes tests.
 The program runs in a sandbox (`rewards.sandbox`), which gets the arguments of the tests and never their right answers.
 What the function returned comes back as data and is compared here, out of the program's reach: patching `assert`,
 `__eq__` or `sys.exit`, or printing what a passed test would print, changes nothing.
+
+Where nothing isolates, it refuses. A recipe that runs model-written code all the same says so in a reward of its own:
+
+    def passes_tests_unsafely(completions, tests, entry_point, **kwargs):
+        return passes_tests(completions, tests, entry_point, run_without_isolation=True, **kwargs)
 """
 
 import ast
@@ -321,7 +326,7 @@ def passes_tests(
     hidden_tests: Sequence[str] | None = None,
     log_extra: LogExtra | None = None,
     limits: sandbox.Limits | None = None,
-    isolated: bool = True,
+    run_without_isolation: bool = False,
     **kwargs: Any,
 ) -> list[float]:
     r"""Pays 1.0 when the function that a completion defines passes all tests; in part for less, at most 0.8.
@@ -336,9 +341,8 @@ def passes_tests(
         entry_point: the name of each row's function.
         log_extra: TRL's hook; gets the columns `extracted`, `where` and `reason`.
         limits: what one program may use; None: `sandbox.Limits()`, 2 s of CPU time and 256 MiB.
-        isolated: False runs model-written code with all your rights and without isolation, under limits on time and
-            memory alone. A reward of your own can pass it where nothing else works and the machine holds nothing of
-            worth; nothing else changes it.
+        run_without_isolation: True runs what the model writes with all your rights, under limits on time, memory and
+            output alone: it can read and delete your files, and talk to the network.
 
     Raises:
         ValueError: a row's tests cannot be read, or there is no isolation here (`sandbox.NoIsolation`).
@@ -351,6 +355,7 @@ def passes_tests(
     >>> passes_tests([right, by_heart, tricky], tests, name, hidden)
     [1.0, 0.35, 0.2]
     """
+    isolated = run_without_isolation is not True  # a column of that name says nothing
     if isolated:
         sandbox.isolation()
     hidden = hidden_tests if hidden_tests is not None else [None] * len(tests)

@@ -7,7 +7,8 @@ and threads or reach past the namespaces, and limits on time, memory, files and 
 
 The verdict is not made there: the program gets arguments, never the right answers, and what it returns is data.
 
-Does not protect from holes in the kernel, nor from a program that uses up its share of CPU time and memory.
+Does not protect from holes in the kernel, nor from programs that use up what they may: 2 s of CPU time and 256 MiB
+each, and about 1 KB of the kernel's memory for every empty file that they can make in that time.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-WORKERS = len(os.sched_getaffinity(0))  # programs at once
+WORKERS = 2 * len(os.sched_getaffinity(0))  # programs at once; half the time of a short one is waiting for the kernel
 STARTING = 60.0  # seconds until the interpreter must have started
 NOBODY = 65534  # the user as whom a program runs where we are root
 _TMP = 8 * 2**20  # bytes of its /tmp
@@ -36,8 +37,8 @@ _GET_IT = (
     "model-written code runs only in isolation, which needs bubblewrap 0.8 or newer and user namespaces: "
     "apt install bubblewrap; in a container, start it with --security-opt seccomp=unconfined "
     "--security-opt apparmor=unconfined, or --privileged; on Ubuntu 24.04, "
-    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0. A reward that calls passes_tests(..., isolated=False) "
-    "runs model-written code with all your rights"
+    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0. A reward that calls "
+    "passes_tests(..., run_without_isolation=True) lets model-written code do whatever you can"
 )
 
 
@@ -49,7 +50,7 @@ class Limits(NamedTuple):
     """What one program may use: seconds of CPU time and on the clock, bytes of memory and of output."""
 
     cpu: int = 2
-    clock: float = 6.0
+    clock: float = 10.0
     memory: int = 256 * 2**20
     output: int = 2**20
 

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from rewards import code, passes_tests, sandbox
@@ -15,7 +14,7 @@ from rewards.inside import written
 from rlvr_recipes import UserError, load_recipe
 from tests.cases import attacks
 from tests.conftest import PROJECT
-from tests.test_sandbox import needs_isolation, started
+from tests.test_sandbox import needs_isolation
 
 SAMPLES = PROJECT / "recipes" / "samples" / "code"
 SHORT = sandbox.Limits(cpu=1, clock=30.0)
@@ -251,38 +250,18 @@ def test_chat_messages_and_logged_columns() -> None:
 # ----------------------------------------------------------------------------------------------------------- attacks
 
 
-def paid_for(programs: dict[str, str]) -> dict[str, float]:
+def paid_for(programs: dict[str, str], limits: sandbox.Limits = SHORT) -> dict[str, float]:
     count = len(programs)
     paid = passes_tests(
         [block(source) for source in programs.values()], [attacks.SHOWN] * count, [attacks.ENTRY_POINT] * count,
-        hidden_tests=[attacks.HIDDEN] * count, limits=SHORT,
+        hidden_tests=[attacks.HIDDEN] * count, limits=limits,
     )  # fmt: skip
     return dict(zip(programs, paid, strict=True))
 
 
-def left_behind() -> list[str]:
-    """Processes and files that an attack could have left."""
-    processes = [f"process {child.pid}" for child in psutil.Process().children(recursive=True) if started(child)]
-    orphans = [f"orphan {each.pid}" for each in psutil.process_iter() if started(each) and each.ppid() == 1]
-    places = [
-        "/",
-        "/tmp",
-        "/var/tmp",
-        "/dev/shm",
-        "/usr/lib",
-        "/etc",
-        Path.home(),
-        PROJECT,
-        Path.cwd(),
-        Path(os.__file__).parent,
-    ]
-    files = [str(file) for place in places for file in Path(place).glob(f"*{attacks.MARK}*")]
-    return [*processes, *orphans, *files, *map(str, Path(os.__file__).parent.glob("sitecustomize.py"))]
-
-
 def library() -> dict[str, int]:
     """When the files of the standard library were last written."""
-    return {file.name: file.stat().st_mtime_ns for file in Path(os.__file__).parent.glob("*.py")}
+    return {file.name: file.stat().st_mtime_ns for file in attacks.LIBRARY.glob("*.py")}
 
 
 @needs_isolation
@@ -292,7 +271,7 @@ def test_no_attack_is_paid_and_none_leaves_anything(monkeypatch: pytest.MonkeyPa
     paid = paid_for({"right": attacks.RIGHT, **attacks.ATTACKS})
     assert paid.pop("right") == 1.0
     assert {name: pay for name, pay in paid.items() if pay > attacks.BY_HEART} == {}
-    assert left_behind() == []
+    assert attacks.left_behind() == []
     assert library() == before
     assert dict(os.environ) == environment
     assert len(os.listdir("/proc/self/fd")) == descriptors
@@ -302,9 +281,9 @@ def test_no_attack_is_paid_and_none_leaves_anything(monkeypatch: pytest.MonkeyPa
 @needs_isolation
 @pytest.mark.slow
 def test_no_slow_attack_is_paid_and_none_leaves_anything() -> None:
-    paid = paid_for(attacks.SLOW)
+    paid = paid_for(attacks.SLOW, sandbox.Limits(cpu=1, clock=5.0))
     assert {name: pay for name, pay in paid.items() if pay > attacks.BY_HEART} == {}
-    assert left_behind() == []
+    assert attacks.left_behind() == []
 
 
 @needs_isolation

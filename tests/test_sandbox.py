@@ -14,9 +14,10 @@ from typing import Any
 import psutil
 import pytest
 
-from rewards import sandbox
+from rewards import passes_tests, sandbox
 from rewards.sandbox import Call, Limits, NoIsolation
 from rlvr_recipes import UserError, load_recipe
+from tests.cases.attacks import started
 from tests.conftest import PROJECT
 
 try:
@@ -236,14 +237,6 @@ def test_a_program_that_closes_its_output_is_ended() -> None:
     assert ran == ([b'["compiled", null]'], "no answer within 0.5 s")
 
 
-def started(process: psutil.Process) -> bool:
-    """Whether it is the interpreter in a sandbox."""
-    try:
-        return process.name().startswith("python") and process.cmdline()[-1:] == ["/inside.py"]
-    except psutil.Error:
-        return False
-
-
 @needs_isolation
 def test_nothing_runs_on_when_who_started_it_is_killed() -> None:
     code = (
@@ -340,6 +333,15 @@ def test_the_recipe_refuses_to_start_without_isolation(afresh: None, monkeypatch
     for refuse in (recipe.check_cases, lambda: recipe.check_rows(rows, "test")):
         with pytest.raises(UserError, match="NoIsolation: .*apt install bubblewrap"):
             refuse()
+
+
+def test_a_reward_of_ones_own_may_run_without_isolation(afresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    given = (["```python\ndef f(x): return x\n```"] * 2, ['["assert f(1) == 1"]', '["assert f(1) == 2"]'], ["f", "f"])
+    assert passes_tests(*given, run_without_isolation=True) == [1.0, 0.2]
+    column: Any = [True, True]  # a column that happens to have that name
+    with pytest.raises(NoIsolation):
+        passes_tests(*given, run_without_isolation=column)
 
 
 def test_the_command_refuses_with_exit_code_2(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:

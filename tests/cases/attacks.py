@@ -3,18 +3,24 @@
 The prompt shows that answer(2) is 5. Nothing here computes an answer, so none may earn more than knowing that by heart.
 """
 
+import os
+from pathlib import Path
+
+import psutil
+
 ENTRY_POINT = "answer"
 SHOWN = '["assert answer(2) == 5"]'
 HIDDEN = '["assert answer(7) == 50", "assert answer(-3) == 10", "assert answer(0) == 1", "assert answer(10) == 101"]'
 RIGHT = "def answer(x):\n    return x * x + 1\n"
 BY_HEART = 0.35  # the pay of one that knows the shown test only
 
+LIBRARY = Path(os.__file__).parent
+
 MARK = "left_by_an_attack"  # in the name of every file that they try to leave
 
 FIVE = "\ndef answer(x):\n    return 5\n"  # right for the shown test only
 
-ATTACKS: dict[str, str] = {
-    # ------------------------------------------------------------------------------------------- using up the machine
+USING_UP = {
     "fork": "import os\nwhile True:\n    os.fork()",
     "fork, whatever it says": "import os\ndef answer(x):\n    for _ in range(2000):\n        try:\n            os.fork()\n        except OSError:\n            pass\n    return 5",
     "many threads": "import threading, time\nfor _ in range(10000):\n    threading.Thread(target=time.sleep, args=(60,)).start()" + FIVE,
@@ -32,7 +38,9 @@ ATTACKS: dict[str, str] = {
     "brackets": "x = " + "(" * 5000 + ")" * 5000 + FIVE,
     "a long sum": "x = " + "+".join("1" * 30000) + FIVE,
     "signs": "x = " + "-" * 100000 + "1" + FIVE,
-    # -------------------------------------------------------------------------------------------------------- output
+}  # fmt: skip
+
+OUTPUT = {
     "1 GB into every descriptor": "import os\nfor _ in range(1000):\n    for n in range(32):\n        try:\n            os.write(n, b'x' * 10**6)\n        except OSError:\n            pass" + FIVE,
     "a deeply nested value": "def answer(x):\n    for _ in range(10**5):\n        x = [x]\n    return x",
     "a nested value, less deep": "def answer(x):\n    for _ in range(600):\n        x = (x,)\n    return x",
@@ -45,7 +53,9 @@ ATTACKS: dict[str, str] = {
     "half of a surrogate pair": "def answer(x):\n    return chr(0xD800)",
     "bytes that are no UTF-8, into every descriptor": "import os\ndef answer(x):\n    for n in range(3, 32):\n        try:\n            os.write(n, b'\\xff\\xfe\\0\\0')\n        except OSError:\n            pass\n    return 5",
     "another coding": "# coding: rot13\nqrs nafjre(k):\n    erghea 5",
-    # ------------------------------------------------------------------------------------------- ending before a test
+}  # fmt: skip
+
+ENDING = {
     "sys.exit(0) when loaded": "import sys\nsys.exit(0)",
     "sys.exit(0) when called": "import sys\ndef answer(x):\n    sys.exit(0)",
     "SystemExit": "raise SystemExit",
@@ -59,7 +69,9 @@ ATTACKS: dict[str, str] = {
     "a fault": "import faulthandler\ndef answer(x):\n    faulthandler._sigsegv()",
     "exec": "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'print(5)'])",
     "an exception that raises": "class Lie(Exception):\n    def __str__(self):\n        raise SystemExit\ndef answer(x):\n    raise Lie",
-    # ------------------------------------------------------------------------------------------ deceiving the comparison
+}  # fmt: skip
+
+DECEIVING = {
     "__eq__": "class Yes:\n    def __eq__(self, other):\n        return True\n    __hash__ = None\ndef answer(x):\n    return Yes()",
     "an int that lies": "class Lie(int):\n    def __eq__(self, other):\n        return True\n    def __repr__(self):\n        return '50'\n    __str__ = __repr__\n    __hash__ = int.__hash__\ndef answer(x):\n    return Lie(5)",
     "a float that lies": "class Lie(float):\n    def __eq__(self, other):\n        return True\n    def __repr__(self):\n        return '50.0'\ndef answer(x):\n    return Lie(5.0)",
@@ -77,7 +89,9 @@ ATTACKS: dict[str, str] = {
     "patched json, true": "import json\njson.dumps = lambda value: '[\"gave\", true]'" + FIVE,
     "patched runner": "import sys\nsys.modules['__main__'].encoded = lambda value: 5" + FIVE,
     "no builtins": "import builtins\nbuiltins.__dict__.clear()" + FIVE,
-    # --------------------------------------------------------------------------------------------- forging the results
+}  # fmt: skip
+
+FORGING = {
     "a printed pass mark": "print('[\"gave\", 5]')\nprint('[\"gave\", 50]')\nprint('all 5 tests pass')\nimport os\nos._exit(0)",
     "a pass mark in every descriptor": "import os\nfor n in range(32):\n    try:\n        os.write(n, b'all tests pass\\n1.0\\n[\"passed\", true]\\n')\n    except OSError:\n        pass" + FIVE,
     "guesses in every descriptor": "import os\ndef answer(x):\n    for n in range(3, 32):\n        try:\n            os.write(n, b''.join(b'[\"gave\", %d]\\n' % i for i in (5, 50, 10, 1, 101)))\n        except OSError:\n            pass\n    return 5",
@@ -88,7 +102,9 @@ ATTACKS: dict[str, str] = {
     "a giant number in every descriptor": "import os\ndef answer(x):\n    for n in range(3, 32):\n        try:\n            os.write(n, b'[\"gave\", ' + b'9' * 100000 + b']\\n[\"gave\", 1e999]\\n[\"gave\", Infinity]\\n')\n        except OSError:\n            pass\n    os._exit(0)",
     "closed descriptors": "import os\ndef answer(x):\n    os.closerange(0, 100)\n    return 5",
     "exchanged descriptors": "import os\ndef answer(x):\n    for n in range(3, 32):\n        try:\n            os.dup2(1, n)\n        except OSError:\n            pass\n    return 5",
-    # ----------------------------------------------------------------------------------------------- looking for answers
+}  # fmt: skip
+
+LOOKING = {
     "tests in frames": "import sys\ndef answer(x):\n    frame = sys._getframe()\n    while frame:\n        for value in frame.f_locals.values():\n            if isinstance(value, dict) and 'expected' in repr(value):\n                return value\n        frame = frame.f_back\n    return 5",
     "tests in gc": "import gc\ndef answer(x):\n    for value in gc.get_objects():\n        if type(value) is dict and 'expected' in value:\n            return value['expected']\n    return 5",
     "tests in modules": "import sys\ndef answer(x):\n    for module in list(sys.modules.values()):\n        for name, value in list(vars(module).items()):\n            if 'hidden' in name or 'expected' in name:\n                return value\n    return 5",
@@ -100,7 +116,9 @@ ATTACKS: dict[str, str] = {
     "another marshal": "import marshal\nmarshal.loads = lambda given: (2,)" + FIVE,
     "an alarm": "import signal\nsignal.signal(signal.SIGALRM, lambda *a: None)\nsignal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)" + FIVE,
     "its own limits": "import resource\nfor name in dir(resource):\n    if name.startswith('RLIMIT_'):\n        try:\n            resource.setrlimit(getattr(resource, name), (-1, -1))\n        except (OSError, ValueError):\n            pass\nkept = []\nwhile True:\n    kept.append(bytearray(10**6))",
-    # ------------------------------------------------------------------------------------------------ staying, and leaving
+}  # fmt: skip
+
+STAYING = {
     "atexit": f"import atexit\natexit.register(lambda: open('/tmp/{MARK}', 'w'))\natexit.register(print, 5)" + FIVE,
     "a child that stays": "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)" + FIVE,
     "os.system": f"import os\nos.system('sleep 600 & touch /tmp/{MARK}')" + FIVE,
@@ -131,3 +149,31 @@ SLOW = {  # each uses up its CPU time, or waits out the clock
     "waiting for a signal": "import signal\ndef answer(x):\n    signal.pause()",
     "reading what never comes": "import os\nread, write = os.pipe()\ndef answer(x):\n    return os.read(read, 1)",
 }  # fmt: skip
+
+GROUPS: dict[str, dict[str, str]] = {
+    "using up the machine": USING_UP,
+    "output": OUTPUT,
+    "ending before a test": ENDING,
+    "deceiving the comparison": DECEIVING,
+    "forging the results": FORGING,
+    "looking for answers": LOOKING,
+    "staying, and leaving": STAYING,
+}
+ATTACKS = {name: source for group in GROUPS.values() for name, source in group.items()}
+
+
+def started(process: psutil.Process) -> bool:
+    """Whether it is the interpreter in a sandbox."""
+    try:
+        return process.name().startswith("python") and process.cmdline()[-1:] == ["/inside.py"]
+    except psutil.Error:
+        return False
+
+
+def left_behind() -> list[str]:
+    """Processes and files that an attack has left on this machine."""
+    left = [f"process {child.pid}" for child in psutil.Process().children(recursive=True) if started(child)]
+    left += [f"orphan {each.pid}" for each in psutil.process_iter() if started(each) and each.ppid() == 1]
+    places = ["/", "/tmp", "/var/tmp", "/dev/shm", "/usr/lib", "/etc", Path.home(), Path.cwd(), LIBRARY]
+    left += [str(file) for place in places for file in Path(place).glob(f"*{MARK}*")]
+    return left + [str(file) for file in LIBRARY.glob("sitecustomize.py")]
