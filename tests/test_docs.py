@@ -1,7 +1,12 @@
 """What docs/ says is so: its code gives the values beside it, its tables are TRL's and our own, its commands work."""
 
+import ast
 import importlib
+import itertools
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -14,10 +19,11 @@ from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
 from rewards import correct_number
+from rlvr_recipes import load_recipe
 from rlvr_recipes.config import DEFAULTS
 from rlvr_recipes.refusals import CHOICES
 from tests.conftest import PROJECT, TINY
-from tests.documents import blocks, commands, said, try_command
+from tests.documents import FEW_STEPS, blocks, commands, said, try_command
 
 DOCS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((PROJECT / "docs").glob("*.md"))}
 WALKED = ("writing_a_recipe",)  # from its first block to its last, in one folder
@@ -49,6 +55,65 @@ def table(text: str, first: str) -> list[list[str]]:
     """The rows of the Markdown table whose header begins with a cell."""
     lines = text[text.index(f"| {first} |") :].split("\n\n")[0].splitlines()
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+# -------------------------------------------------------------------------------------------------- writing a recipe
+
+WALK = re.findall(r"^```(\w+)\n(.*?)^```", DOCS["writing_a_recipe"], re.DOTALL | re.MULTILINE)
+GPU = "make train RECIPE=my_problems.py"
+
+
+def lines_of(file: Path, name: str) -> list[str]:
+    """The lines of a function in a file."""
+    text = file.read_text()
+    (found,) = [each for each in ast.parse(text).body if isinstance(each, ast.FunctionDef) and each.name == name]
+    return text.splitlines()[found.lineno - 1 : found.end_lineno]
+
+
+def walk(clone: Path) -> Iterator[tuple[str, str, set[str]]]:
+    """Does what the document says, in a folder like a clone.
+
+    Yields:
+        Each command, what it printed, and the lines that the document shows of it.
+    """
+    for (language, block), (after, shown) in itertools.pairwise([*WALK, ("", "")]):
+        if language == "python" and "RECIPE = " in block:
+            assert set(lines_of(clone / "my_problems.py", "rows")) <= set(block.splitlines())
+            (clone / "my_problems.py").write_text(block)
+        elif language == "python":
+            subprocess.run([sys.executable, "-c", block], cwd=clone, check=True)
+            assert (clone / "problems.csv").read_text().startswith(shown)
+        elif language == "yaml":
+            (clone / "tiny.yaml").write_text(block)
+        for command in commands(f"```sh\n{block}```") if language == "sh" else ():
+            words = shlex.split(command)
+            if command == GPU:  # there is none, and no hub
+                words.append(f"ARGS=--config tiny.yaml {FEW_STEPS}")
+            done = subprocess.run(words, cwd=clone, capture_output=True, text=True, timeout=500)
+            assert done.returncode == 0, done.stdout + done.stderr
+            yield command, done.stdout, set(shown.splitlines()) if after == "text" else set()
+
+
+def test_a_table_becomes_a_draft_that_is_shown_but_not_trained(clone: Path) -> None:
+    for command, printed, shown in itertools.islice(walk(clone), 2):
+        assert shown
+        assert shown <= set(printed.splitlines()), command
+    (first, *_) = load_recipe(str(clone / "my_problems.py")).unwritten()
+    assert f"\nBAD {first}\n" in DOCS["writing_a_recipe"]
+
+
+@pytest.mark.slow
+def test_from_a_table_to_a_trained_policy_and_its_report(clone: Path) -> None:
+    for command, printed, shown in walk(clone):
+        if "--probe" in command:  # what is sampled may differ where sums are rounded in another order
+            assert {line for line in shown if line.startswith("ok") and "GRPO" not in line} <= set(printed.splitlines())
+            assert "it can start from here" in printed
+        if "--output_dir" in command:
+            told = re.findall(r"^\| (?:before|after) training +\| +30 \| +(\S+)% \[", printed, re.MULTILINE)
+            assert float(told[0]) < 5
+            assert float(told[1]) > 80
+    assert (clone / "runs" / "first" / "report.html").stat().st_size > 1e6
+    assert (clone / "my_sums.py").is_file()
 
 
 # ---------------------------------------------------------------------------------------------------- how GRPO works
