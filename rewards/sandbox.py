@@ -27,7 +27,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-WORKERS = 2 * len(os.sched_getaffinity(0))  # programs at once; half the time of a short one is waiting for the kernel
+_RANKS = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of one training on this machine
+WORKERS = max(
+    2, 2 * (os.cpu_count() or 1) // _RANKS
+)  # programs at once; a short one waits half its time for the kernel
 STARTING = 60.0  # seconds until the interpreter must have started
 NOBODY = 65534  # the user as whom a program runs where we are root
 _TMP = 8 * 2**20  # bytes of its /tmp
@@ -192,6 +195,16 @@ def run(
     return _run(bwrap, as_root, source, entry_point, calls, limits)
 
 
+_PROBE = """
+import fractions, os
+def probe(outside):
+    try:
+        os.fork()
+    except PermissionError:
+        return [os.getuid(), os.path.exists(outside), os.path.exists("/proc")]
+"""
+
+
 @functools.cache
 def isolation() -> tuple[str, bool]:
     """How programs are isolated here, found by trying: the path of bubblewrap, and whether it is run as root.
@@ -202,15 +215,14 @@ def isolation() -> tuple[str, bool]:
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise NoIsolation(f"there is no bubblewrap (bwrap) on this machine; {_GET_IT}")
-    probe = "import fractions, os\ndef probe(): return os.getuid()"
     said = ""
     for as_root in (True, False) if os.geteuid() == 0 else (False,):
         try:
-            ran = _run(bwrap, as_root, probe, "probe", [Call(())], Limits(clock=60.0))
+            ran = _run(bwrap, as_root, _PROBE, "probe", [Call((str(_INSIDE),))], Limits(clock=60.0))
         except RuntimeError as error:
             said = said or str(error)
             continue
-        if ran.lines[-1:] == [b'["gave", %d]' % NOBODY]:
+        if ran.lines[-1:] == [b'["gave", [%d, false, false]]' % NOBODY]:
             return bwrap, as_root
         said = said or f"a trial wrote {ran.lines!r}"
     raise NoIsolation(f"bubblewrap does not work on this machine ({said}); {_GET_IT}")
@@ -234,7 +246,7 @@ def _run(bwrap: str, as_root: bool, source: str, entry_point: str, calls: Sequen
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            pass_fds=(filter_fd,),
+            pass_fds=(filter_fd,) if bwrap else (),
             env=_environment(bool(bwrap)),
             cwd="/",
             start_new_session=True,  # Ctrl-C is for the one who asked

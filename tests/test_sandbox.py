@@ -162,6 +162,14 @@ def test_a_program_is_nobody_and_alone() -> None:
 
 
 @needs_isolation
+def test_root_is_isolated_with_and_without_a_user_namespace() -> None:
+    bwrap, as_root = sandbox.isolation()
+    for way in {as_root, False}:
+        ran = sandbox._run(bwrap, way, sandbox._PROBE, "probe", [Call((str(sandbox._INSIDE),))], SHORT)
+        assert ran == ([b'["compiled", null]', b'["defined", null]', b'["gave", [65534, false, false]]'], "")
+
+
+@needs_isolation
 def test_a_program_kills_none_but_itself() -> None:
     source = "import os\ndef f():\n    for who in (1, -1, 0):\n        try:\n            os.kill(who, {})\n        except OSError:\n            pass\n    return 'alive'"
     assert gave(source.format(0)) == "alive"
@@ -316,12 +324,8 @@ def test_where_namespaces_are_forbidden_nothing_runs(
 def test_a_bubblewrap_that_isolates_nothing_is_found_out(
     afresh: None, monkeypatch: pytest.MonkeyPatch, broken_bwrap: Callable[[str], str]
 ) -> None:
-    if os.geteuid() == 65534:
-        pytest.skip("this is run as nobody already")
-    monkeypatch.setattr(sandbox, "NOBODY", os.geteuid() + 1 if os.geteuid() else 1)
-    python = sandbox._interpreter()
-    monkeypatch.setenv("PATH", broken_bwrap(f"exec {python} -P -S {sandbox._INSIDE}"))
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    python = f"{sandbox._interpreter()} -P -S {sandbox._INSIDE}"
+    monkeypatch.setenv("PATH", broken_bwrap(f"exec {python}"))
     with pytest.raises(NoIsolation, match="bubblewrap does not work on this machine"):
         sandbox.isolation()
 
