@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModelForCausalLM
 from trl import GRPOConfig, GRPOTrainer
 
-from rewards import correct_number
+from rewards import code, correct_number, judge, structured
 from rlvr_recipes import load_recipe
 from rlvr_recipes.config import DEFAULTS
 from rlvr_recipes.refusals import CHOICES
@@ -225,6 +225,37 @@ def test_the_groups_of_tricks_are_those_of_the_cases() -> None:
     for name in named:
         assert f'"group": "{name}"' in text
     assert rows[-1][2] == "`tests/cases/hostile.py`"
+
+
+def test_none_of_the_tricks_is_paid() -> None:
+    for _, example, group in table(DOCS["designing_rewards"], "trick"):
+        texts, gold = re.findall(r"`([^`]+)`", example), "18"
+        if group == "`rounding`":
+            texts, gold = [f"#### {texts[0]}"], texts[1]
+        assert texts
+        assert not judge("\n".join(texts), gold).paid, example
+
+
+def test_partial_pay_is_what_the_table_says() -> None:
+    told = {name.strip("`"): parts for name, parts, _ in table(DOCS["designing_rewards"], "reward")}
+    ours = {
+        "passes_tests": [code.COMPILES, round(code.DEFINES, 2), code.SHOWN, code.HIDDEN],
+        "correct_json": [structured.VALID, structured.FIELDS],
+        "correct_tool_call": [structured.VALID, structured.NAME, structured.ARGUMENTS],
+    }
+    assert {name: [float(each) for each in re.findall(r"0\.\d+", parts)] for name, parts in told.items()} == ours
+
+
+def test_none_counts_as_nothing_in_a_sum_and_leaves_out_what_nobody_judges(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nan = float("nan")
+    paid = torch.tensor([[1.0, 1.0], [nan, 1.0], [nan, nan], [0.0, 0.0]])
+    monkeypatch.setattr(trainer, "scale_rewards", "none")
+    monkeypatch.setattr(trainer, "reward_weights", torch.tensor([1.0, 0.1]))
+    monkeypatch.setattr(trainer, "_calculate_rewards", lambda *_: paid)
+    made = trainer._generate_and_score_completions([{"prompt": "1 + 1 =", "answer": "2"}] * 4)["advantages"]
+    assert made.tolist() == pytest.approx([0.7, -0.3, 0.0, -0.4])
 
 
 # -------------------------------------------------------------------------------------------------- choosing a model
