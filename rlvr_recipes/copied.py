@@ -64,9 +64,10 @@ def marked(text: str, told: str) -> str:
             mark(keyword, keyword.arg)
     insertions.append(_failing_case(keywords, named, told))
     for number, inserted in sorted(insertions, reverse=True):
-        lines.insert(number - 1, inserted)
+        if inserted not in lines[max(number - 2, 0) : number]:  # a copy of a copy has them already
+            lines.insert(number - 1, inserted)
     text = "\n".join(lines)
-    if ast.get_docstring(tree) is None:
+    if ast.get_docstring(tree) is None or text.startswith(f"# {CHANGE}"):
         return text
     return f"# {CHANGE}{CARD}\n" + _EXPECTED.sub("Expected  not yet measured", text, count=1)
 

@@ -27,7 +27,7 @@ WIDTH = 120
 _FIGURES = re.compile(r"[\d\s().:/–-]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)?(?:\.\d+)?(?:\s*/\s*[1-9]\d*)?")
 _COMMANDS = re.compile(r"\\[A-Za-z]+|\b(?:sin|cos|tan|cot|sec|csc|log|ln|exp|sqrt|pi|arc(?:sin|cos|tan))\b")
-_CALCULATED = re.compile(r"[\d+*/^=<>_\\√π(){}\[\]]|\b[A-Za-z]\b")
+_CALCULATED = re.compile(r"[\d+*/^=<>_\\√π(){}\[\]]|\b[a-z]\b")
 
 
 def looks_like_a_code(text: str) -> bool:
@@ -203,8 +203,8 @@ def option_columns(record: Record, taken: Sequence[str]) -> str | list[str] | No
 def literal(text: str) -> str:
     r"""A text as ruff would write it in Python.
 
-    >>> print(literal("it's \"so\"\n"), literal('say "so"'))
-    "it's \"so\"\n" 'say "so"'
+    >>> print(literal("it's so\n"), literal('say "so"'))
+    "it's so\n" 'say "so"'
     """
     quote = "'" if text.count('"') > text.count("'") else '"'
     return quote + "".join(f"\\{each}" if each == quote else _escaped(each) for each in text) + quote
@@ -340,10 +340,11 @@ class Draft:
 
     def _rows(self) -> str:
         columns = [f"{name}={_column(column)}" for name, column in self.columns.items()]
-        call = listed("data.table(", ["dataset_path or DATA", "split", *columns], ")", 4).lstrip()
+        arguments = ["dataset_path or DATA", "split", *columns]
         if not self.own_schema:
-            return f"    return {call}"
-        return f'    rows = {call}\n    return [row | {{"schema": SCHEMA}} for row in rows]'
+            return listed("return data.table(", arguments, ")", 4)
+        call = listed("rows = data.table(", arguments, ")", 4)
+        return f'{call}\n    return [row | {{"schema": SCHEMA}} for row in rows]'
 
     def _prompt(self) -> str:
         head = "def prompt(row: data.Record, exemplars: prompts.Exemplars) -> list[dict[str, str]]:\n"

@@ -10,7 +10,7 @@ says what kind of answers they are, and drafts a recipe whose rewards fit them.
 """
 
 import argparse
-import importlib.util
+import importlib.machinery
 import keyword
 import os
 import re
@@ -34,7 +34,7 @@ def target(given: str) -> Path:
         UserError: there is one already, or the name would get into the way of another module or recipe.
     """
     path = Path(given) if given.endswith(".py") else Path(f"{given}.py")
-    name = path.stem
+    name = path.name.removesuffix(".py")
     if not name.isidentifier() or keyword.iskeyword(name):
         near = re.sub(r"\W", "_", name)
         better = f"; take {near}" if near.isidentifier() and not keyword.iskeyword(near) else ""
@@ -43,11 +43,23 @@ def target(given: str) -> Path:
         raise UserError(f"{path} is there already; nothing was written")
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent}; make it first")
-    if any((Path(folder) / path.name).is_file() for folder in recipes.__path__):
+    if any((Path(folder) / path.name).is_file() for folder in ("recipes", *recipes.__path__)):
         raise UserError(f"there is a recipe {name} already, and runs go by the name; take another, such as my_{name}")
-    if name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None:
+    if is_taken(name):
         raise UserError(f"{name}.py would hide the module {name} from programs here; take another, such as my_{name}")
     return path
+
+
+def is_taken(name: str) -> bool:
+    """Whether a module of that name is Python's own, this project's, or installed.
+
+    >>> is_taken("random"), is_taken("datasets"), is_taken("my_task")
+    (True, True, False)
+    """
+    if name in {"__main__", "recipes", "rewards", "rlvr_recipes", *sys.stdlib_module_names}:
+        return True
+    installed = [each for each in sys.path if Path(each).is_relative_to(sys.prefix)]
+    return importlib.machinery.PathFinder.find_spec(name, installed) is not None
 
 
 def write(path: Path, text: str) -> None:
@@ -101,8 +113,9 @@ def columns_of(record: data.Record, own: argparse.Namespace) -> dict[str, str | 
     """Where a table has what a row needs, as told or by usual names."""
     names = [str(name) for name in record]
     question = drafted.named_or_guessed(own.question, drafted.QUESTIONS, names, "question")
-    others = [name for name in names if name != question]
-    answer = drafted.named_or_guessed(own.answer, drafted.ANSWERS, others, "answer")
+    answer = drafted.named_or_guessed(own.answer, drafted.ANSWERS, names, "answer")
+    if question == answer:
+        raise UserError(f"question and answer are one column, {question}")
     columns: dict[str, str | Sequence[str]] = {"question": question, "answer": answer}
     told = [drafted.named_or_guessed(name, (), names, "options") for name in own.options or ()]
     options = (told[0] if len(told) == 1 else told) or drafted.option_columns(record, [question, answer])

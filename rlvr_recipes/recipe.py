@@ -65,7 +65,10 @@ def users_code(path: Path) -> Iterator[None]:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
         place = f"{path}, line {line}" if line is not None else str(path)
-        raise UserError(f"{place}: {type(error).__name__}: {error}") from error
+        beside = [frame for frame in frames if Path(frame.filename).parent == path.parent]
+        helper = Path(beside[-1].filename).name if beside and beside[-1].filename != str(path) else None
+        where = f" ({helper}, line {beside[-1].lineno})" if helper is not None else ""
+        raise UserError(f"{place}: {type(error).__name__}: {error}{where}") from error
 
 
 def check_split(split: str) -> None:
@@ -371,8 +374,9 @@ def _import_from(folder: Path) -> None:
 
     A helper of another recipe whose name stands for a file beside this one is forgotten; that recipe has it already.
     """
-    for name in [name for name, module in sys.modules.items() if _is_anothers(name, module, folder)]:
-        if _stands_beside(folder, name) is not None:
+    beside = {file.stem for file in folder.glob("*.py")} | {file.parent.name for file in folder.glob("*/__init__.py")}
+    for name in [name for name in sys.modules if name.partition(".")[0] in beside]:
+        if _is_anothers(name, sys.modules[name], folder):
             del sys.modules[name]
     added = [str(each) for each in _FOLDERS]
     sys.path[:] = [each for each in sys.path if each not in added]

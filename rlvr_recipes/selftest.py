@@ -124,7 +124,9 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
         text = f"golds in the asked form: {right} of {len(values)} {split} rows paid"
         return [Finding(False, f"{text}; row {tried[at]} is not: {texts[at]!r}{why}")]
     found = [Finding(True, f"golds in the asked form: {right} of {len(values)} {split} rows paid")]
-    others = values[len(values) // 2 :] + values[: len(values) // 2]
+    half = len(values) // 2
+    away = half if values[half:] + values[:half] != values else 1  # golds that come round: A, B, A, B
+    others = values[away:] + values[:away]
     pairs = [(text, value, other) for text, value, other in zip(texts, values, others, strict=True) if value != other]
     if not pairs:
         return [*found, Finding(False, f"golds: all of them are {values[0]!r}, so a constant answer earns everything")]
