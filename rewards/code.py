@@ -14,7 +14,6 @@ import ast
 import json
 import math
 import re
-import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -233,7 +232,7 @@ def _passes(line: bytes, test: UnitTest) -> bool:
 
 # ------------------------------------------------------------------------------------------------------------ the code
 
-_FENCE = re.compile(r"[ \t]*+(`{3,}+)[ \t]*+([^`\s]*+)[^`]*+")
+_FENCE = re.compile(r"([ \t]*+)(`{3,}+)[ \t]*+([^`\s]*+)[^`]*+")
 _PYTHON = ("python", "python3", "py", "")
 
 
@@ -251,18 +250,18 @@ def program(completion: str, entry_point: str) -> str | None:
     answer = completion.rpartition("</think>")[2]
     if "<think>" in answer:
         return None
-    found, fence, language, begun = [], "", "", []
+    found, indent, fence, language, begun = [], "", "", "", []
     for line in answer.split("\n"):
         match = _FENCE.fullmatch(line.rstrip("\r"))
         if not fence:
             if match:
-                fence, language, begun = match[1], match[2].lower(), []
-        elif match and not match[2] and len(match[1]) >= len(fence):
+                indent, fence, language, begun = match[1], match[2], match[3].lower(), []
+        elif match and not match[3] and len(match[2]) >= len(fence):
             if language in _PYTHON:
-                found.append(textwrap.dedent("\n".join(begun)))
+                found.append("\n".join(begun))
             fence = ""
         else:
-            begun.append(line)
+            begun.append(line.removeprefix(indent))  # a block in a list is indented with its item
     defines = re.compile(rf"^(?:(?:async[ ]+)?def|class)[ ]+{entry_point}\b|^{entry_point}[ ]*=", re.MULTILINE)
     return next((block for block in reversed(found) if defines.search(block)), found[-1] if found else None)
 

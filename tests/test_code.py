@@ -153,6 +153,8 @@ DEF = "def f(x):\n    return x"
         (f"```python\n{DEF}\n```\nUse it:\n```python\nprint(f(1))\n```\nOutput:\n```text\n1\n```", DEF),
         (f"```python\ndef f(x):\n    return 0\n```\nBetter:\n```python\n{DEF}\n```", DEF),
         ("```python\nf = abs\n```", "f = abs"),
+        ("```python\nf = '''a\n  \n'''\n```", "f = '''a\n  \n'''"),
+        ("1. So:\n\t```python\n\tf = 1\n\n\t```", "f = 1\n"),
         ("```python\nasync def f(x): pass\n```", "async def f(x): pass"),
         ("```python\ndef g(x): pass\n```\n```python\ndef ff(x): pass\n```", "def ff(x): pass"),
         (f"<think>\n```python\nbad\n```\n</think>\n```python\n{DEF}\n```", DEF),
