@@ -127,7 +127,7 @@ def _literal(node: ast.expr, line: str) -> Any:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
             return THROUGH[node.func.id](*(ast.literal_eval(each) for each in node.args))
         return ast.literal_eval(node)
-    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:  # nested too deeply
         raise _other_form(line) from error
 
 
@@ -135,7 +135,7 @@ def _parts(line: str) -> tuple[ast.Call, str, Any, float]:
     """The call in a test, the builtin around it, what is expected, and the tolerance."""
     try:
         (statement,) = ast.parse(line.strip()).body
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _other_form(line) from error
     asserted = statement.test if isinstance(statement, ast.Assert) else None
     match asserted:
