@@ -2,16 +2,17 @@ r"""MATH, 4-shot, chat: an instruct model solves competition problems and puts t
 
 Data      DigitalLearningGmbH/MATH-lighteval: 7,500 train rows, of which the last 512 are the validation rows, and 5,000
           test rows; those whose gold correct_answer cannot read are left out and counted. Or --dataset_path: a folder
-          or hub id with the columns problem and solution, such as recipes/samples/math (40 and 20 rows, made for this
-          project) or HuggingFaceH4/MATH-500 (test only)
+          or hub id with the columns problem and solution (or answer), such as recipes/samples/math (40 and 20 rows,
+          made for this project) or HuggingFaceH4/MATH-500 (test only)
 Policy    Qwen/Qwen2.5-0.5B-Instruct, NF4 double quant, LoRA r16 on all linear layers; made for one 16 GB GPU
-Rewards   correct_answer decides, for golds of every kind; boxed_answer only breaks ties early on
+Rewards   correct_worked_answer decides, for golds of every kind; the question's own formula is no answer to it.
+          boxed_answer only breaks ties early on
 Expected  not yet measured: no run of this recipe has been recorded
 """
 
 import re
 
-from rewards import boxed_answer, correct_answer
+from rewards import boxed_answer, correct_answer, correct_worked_answer
 from rewards.grammar import closing
 from rlvr_recipes import Case, Recipe, UserError, data, prompts
 from rlvr_recipes.command import say
@@ -88,8 +89,12 @@ def rows(split: str, dataset_path: str | None = None) -> list[Row]:
     stem = "test" if split == "test" else "train"
     made, left_out = [], []
     for place, record in data.records(stem, dataset_path, HUB):
-        question, solution = (str(data.column(record, name, place)) for name in ("problem", "solution"))
-        gold = gold_of(solution)
+        question = str(data.column(record, "problem", place))
+        if record.get("answer") in (None, ""):
+            solution = str(data.column(record, "solution", place))
+            gold = gold_of(solution)
+        else:
+            solution, gold = str(record.get("solution") or ""), " ".join(str(record["answer"]).split())
         if gold is None or not pays(gold, gold):
             left_out.append(f"{place}: {'no one box in the solution' if gold is None else gold:.100}")
         else:
@@ -110,26 +115,31 @@ def prompt(row: Row, exemplars: prompts.Exemplars) -> list[dict[str, str]]:
     return prompts.chat(SYSTEM, exemplars, row["question"])
 
 
+GIVEN = "\\frac{6}{3 - \\sqrt{3}}"
+RATIONALIZED = {"question": f"Rationalize the denominator of ${GIVEN}$.", "answer": "3 + \\sqrt{3}"}
+
 RECIPE = Recipe(
     model="Qwen/Qwen2.5-0.5B-Instruct",
     rows=rows,
     prompt=prompt,
     exemplars=EXEMPLARS,
     shots=4,
-    rewards={correct_answer: 1.0, boxed_answer: 0.1},
+    rewards={correct_worked_answer: 1.0, boxed_answer: 0.1},
     config={"max_completion_length": 1024, "max_steps": 300},
     cases=[
-        Case("So it is $\\boxed{\\frac{1}{2}}$.", answer="\\frac{1}{2}", correct_answer=1.0, boxed_answer=1.0),
-        Case("So $x = \\boxed{0.5}$.", answer="\\frac12", correct_answer=1.0, boxed_answer=1.0),
-        Case("$\\boxed{(x + 1)(x - 1)}$", answer="x^2 - 1", correct_answer=1.0, boxed_answer=1.0),
-        Case("$\\boxed{7, -2}$", answer="\\{-2, 7\\}", correct_answer=1.0, boxed_answer=1.0),
-        Case("$\\boxed{x < 3}$", answer="(-\\infty, 3)", correct_answer=1.0, boxed_answer=1.0),
-        Case("The answer is 12.", answer="12", correct_answer=1.0, boxed_answer=0.0),
-        Case("$\\boxed{\\frac{2}{1}}$", answer="\\frac{1}{2}", correct_answer=0.0, boxed_answer=1.0),
-        Case("$\\boxed{(2, 1)}$", answer="(1, 2)", correct_answer=0.0, boxed_answer=1.0),
-        Case("$\\boxed{3}$ or $\\boxed{4}$", answer="4", correct_answer=0.0, boxed_answer=0.0),
-        Case("$\\boxed{3 \\text{ or } 4}$", answer="4", correct_answer=0.0, boxed_answer=1.0),
-        Case("$\\boxed{9^{9^{9^{9}}}}$", answer="4", correct_answer=0.0, boxed_answer=1.0),
-        Case("<think>$\\boxed{4}$", answer="4", correct_answer=0.0, boxed_answer=0.0),
+        Case("$\\boxed{3 + \\sqrt{3}}$", **RATIONALIZED, correct_worked_answer=1.0, boxed_answer=1.0),
+        Case(f"$\\boxed{{{GIVEN}}}$", **RATIONALIZED, correct_worked_answer=0.0, boxed_answer=1.0),
+        Case("So it is $\\boxed{\\frac{1}{2}}$.", answer="\\frac{1}{2}", correct_worked_answer=1.0, boxed_answer=1.0),
+        Case("So $x = \\boxed{0.5}$.", answer="\\frac12", correct_worked_answer=1.0, boxed_answer=1.0),
+        Case("$\\boxed{(x + 1)(x - 1)}$", answer="x^2 - 1", correct_worked_answer=1.0, boxed_answer=1.0),
+        Case("$\\boxed{7, -2}$", answer="\\{-2, 7\\}", correct_worked_answer=1.0, boxed_answer=1.0),
+        Case("$\\boxed{x < 3}$", answer="(-\\infty, 3)", correct_worked_answer=1.0, boxed_answer=1.0),
+        Case("The answer is 12.", answer="12", correct_worked_answer=1.0, boxed_answer=0.0),
+        Case("$\\boxed{\\frac{2}{1}}$", answer="\\frac{1}{2}", correct_worked_answer=0.0, boxed_answer=1.0),
+        Case("$\\boxed{(2, 1)}$", answer="(1, 2)", correct_worked_answer=0.0, boxed_answer=1.0),
+        Case("$\\boxed{3}$ or $\\boxed{4}$", answer="4", correct_worked_answer=0.0, boxed_answer=0.0),
+        Case("$\\boxed{3 \\text{ or } 4}$", answer="4", correct_worked_answer=0.0, boxed_answer=1.0),
+        Case("$\\boxed{9^{9^{9^{9}}}}$", answer="4", correct_worked_answer=0.0, boxed_answer=1.0),
+        Case("<think>$\\boxed{4}$", answer="4", correct_worked_answer=0.0, boxed_answer=0.0),
     ],
 )

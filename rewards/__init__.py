@@ -14,6 +14,7 @@ from rewards.structured import correct_json, correct_tool_call, matches_schema, 
 from rewards.symbolic import solves_symbolic
 from rewards.texts import correct_text
 from rewards.verdicts import Verdict, judge
+from rewards.worked import correct_worked_answer
 
 __all__ = [
     "Verdict",
@@ -29,6 +30,7 @@ __all__ = [
     "correct_set",
     "correct_text",
     "correct_tool_call",
+    "correct_worked_answer",
     "equal",
     "exact_format",
     "follows_constraints",

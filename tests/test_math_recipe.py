@@ -1,10 +1,12 @@
 """The MATH recipe: its sample problems are right, its golds are read as they are meant, and none is lost in silence."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sympy import (
@@ -42,6 +44,7 @@ from sympy.abc import a, b, k, x, y
 from sympy.calculus.util import minimum
 
 from rewards import correct_answer
+from rewards.worked import correct_worked_answer
 from rlvr_recipes import UserError, load_recipe, selftest
 
 SAMPLES = Path(__file__).parents[1] / "recipes" / "samples" / "math"
@@ -149,7 +152,7 @@ def test_the_sample_rows_pass_the_recipes_own_checks() -> None:
     assert not set(questions) & {question for question, _ in RECIPE.exemplars}
 
 
-def write(folder: Path, *rows: dict[str, object], stem: str = "test") -> str:
+def write(folder: Path, *rows: dict[str, Any], stem: str = "test") -> str:
     (folder / f"{stem}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(folder)
 
@@ -169,6 +172,27 @@ def write(folder: Path, *rows: dict[str, object], stem: str = "test") -> str:
 def test_the_gold_is_what_stands_in_the_box(tmp_path: Path, solution: str, gold: str) -> None:
     rows = RECIPE.rows_of("test", write(tmp_path, {"problem": "q", "solution": solution}))
     assert rows == [{"question": "q", "solution": solution, "answer": gold}]
+
+
+def test_no_sample_question_holds_its_own_answer_but_where_that_is_the_gold() -> None:
+    for split in ("train", "validation", "test"):
+        for row in RECIPE.rows_of(split, str(SAMPLES)):
+            formulas = re.findall(r"\$((?:[^$\\]|\\.)+)\$", row["question"])
+            texts = [f"\\boxed{{{formula}}}" for formula in formulas if formula != row["answer"]]
+            columns: dict[str, Any] = {name: [row[name]] * len(texts) for name in ("answer", "question")}
+            assert correct_worked_answer(texts, **columns) == [0.0] * len(texts), row["question"]
+            assert correct_worked_answer([row["solution"]], [row["answer"]], [row["question"]]) == [1.0]
+
+
+def test_an_answer_column_goes_before_the_solution(tmp_path: Path) -> None:
+    given = [
+        {"answer": "\\frac{1}{2}", "solution": "Half."},
+        {"answer": 70},
+        {"answer": None, "solution": r"\boxed{3}"},
+    ]
+    rows = RECIPE.rows_of("test", write(tmp_path, *[{"problem": "q", **one} for one in given]))
+    assert [row["answer"] for row in rows] == ["\\frac{1}{2}", "70", "3"]
+    assert [row["solution"] for row in rows] == ["Half.", "", r"\boxed{3}"]
 
 
 GOOD = {"problem": "What is $2 + 5$?", "solution": r"$\boxed{7}$"}
