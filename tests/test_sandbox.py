@@ -17,7 +17,7 @@ import pytest
 from rewards import passes_tests, sandbox
 from rewards.sandbox import Call, Limits, NoIsolation
 from rlvr_recipes import UserError, load_recipe
-from tests.cases.attacks import started
+from tests.cases.attacks import of_a_sandbox
 from tests.conftest import PROJECT
 
 try:
@@ -247,24 +247,28 @@ def test_a_program_that_closes_its_output_is_ended() -> None:
 
 @needs_isolation
 def test_nothing_runs_on_when_who_started_it_is_killed() -> None:
-    code = (
-        "from rewards import sandbox; sandbox.run('import time; time.sleep(60)', 'f', [], sandbox.Limits(clock=60.0))"
-    )
-    owner = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT)
+    code = "from rewards import sandbox as s; s.isolation(); print('tried', flush=True); s.run('while True: pass', 'f', [], s.Limits(60, 60.0))"
+    owner = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    children: list[psutil.Process] = []
     try:
+        assert owner.stdout.readline() == "tried\n"
         deadline = time.monotonic() + 20
-        children: list[psutil.Process] = []
-        while time.monotonic() < deadline and not any(started(child) for child in children):
+        while time.monotonic() < deadline and sum(child.cpu_times().user for child in children) < 0.3:
             children = psutil.Process(owner.pid).children(recursive=True)
             time.sleep(0.05)
-        time.sleep(0.3)  # it is in the model's code by now
-        children = psutil.Process(owner.pid).children(recursive=True)
-        assert len(children) == 3
+        assert (
+            len(children) == 3
+        )  # bubblewrap, the first process of its namespace, and the interpreter, now in the loop
+        assert all(map(of_a_sandbox, children))
         assert all(os.getsid(child.pid) != os.getsid(owner.pid) for child in children)  # so Ctrl-C does not reach them
     finally:
         owner.kill()
         owner.wait()
+        owner.stdout.close()
     _, alive = psutil.wait_procs(children, timeout=5)
+    for child in alive:
+        child.kill()
     assert alive == []
 
 
@@ -273,7 +277,7 @@ def test_many_programs_run_at_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         runs = pool.map(lambda i: sandbox.run(f"def f():\n    return {i}", "f", [Call(())]).lines[-1], range(24))
         assert list(runs) == [b'["gave", %d]' % i for i in range(24)]
-    assert not any(started(child) for child in psutil.Process().children(recursive=True))
+    assert not any(of_a_sandbox(child) for child in psutil.Process().children(recursive=True))
 
 
 @needs_isolation

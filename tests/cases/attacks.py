@@ -4,6 +4,7 @@ The prompt shows that answer(2) is 5. Nothing here computes an answer, so none m
 """
 
 import os
+import time
 from pathlib import Path
 
 import psutil
@@ -162,18 +163,26 @@ GROUPS: dict[str, dict[str, str]] = {
 ATTACKS = {name: source for group in GROUPS.values() for name, source in group.items()}
 
 
-def started(process: psutil.Process) -> bool:
-    """Whether it is the interpreter in a sandbox."""
+def of_a_sandbox(process: psutil.Process) -> bool:
+    """Whether it is bubblewrap, or the interpreter in it."""
     try:
-        return process.name().startswith("python") and process.cmdline()[-1:] == ["/inside.py"]
+        return process.cmdline()[-1:] == ["/inside.py"]
     except psutil.Error:
         return False
 
 
+def orphans() -> set[int]:
+    """Processes of sandboxes whose owner is gone."""
+    found = [each.info for each in psutil.process_iter(["pid", "ppid"]) if of_a_sandbox(each)]
+    return {info["pid"] for info in found if info["ppid"] == 1}
+
+
 def left_behind() -> list[str]:
     """Processes and files that an attack has left on this machine."""
-    left = [f"process {child.pid}" for child in psutil.Process().children(recursive=True) if started(child)]
-    left += [f"orphan {each.pid}" for each in psutil.process_iter() if started(each) and each.ppid() == 1]
+    left = [f"process {child.pid}" for child in psutil.Process().children(recursive=True) if of_a_sandbox(child)]
+    if lonely := orphans():
+        time.sleep(1)  # another test may just have killed an owner
+        left += [f"orphan {pid}" for pid in lonely & orphans()]
     places = ["/", "/tmp", "/var/tmp", "/dev/shm", "/usr/lib", "/etc", Path.home(), Path.cwd(), LIBRARY]
     left += [str(file) for place in places for file in Path(place).glob(f"*{MARK}*")]
     return left + [str(file) for file in LIBRARY.glob("sitecustomize.py")]
