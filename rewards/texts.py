@@ -11,26 +11,34 @@ from rewards.extract import ANSWER_LINE, MARKERS
 from rewards.verdicts import LogExtra, judge, pay
 
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
-_MARKS = " .!*_`\"'“”‘’$"
+_PAIRS = {"*": "*", "_": "_", "`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "$": "$"}
+_MOST_PAIRS = 8
+_INNER_CAPITAL = re.compile(r"[^\W\d_A-Z][A-Z]|\d")
 
 
 def plain(text: str) -> str:
-    r"""A text without the marks that only dress it: emphasis, quotes, a full stop, white space.
+    r"""A text without what only dresses it: emphasis or quotes around it, a full stop, white space.
 
-    >>> plain("**Paris**."), plain("\\text{New  York}"), plain("C++")
-    ('Paris', 'New York', 'C++')
+    >>> plain("**Paris**."), plain("\\text{New  York}"), plain("A*"), plain("5!")
+    ('Paris', 'New York', 'A*', '5!')
     """
-    return " ".join(unicodedata.normalize("NFC", _WRAPPED.sub(r"\1", text)).split()).strip(_MARKS)
+    text = " ".join(unicodedata.normalize("NFC", _WRAPPED.sub(r"\1", text)).split())
+    for _ in range(_MOST_PAIRS):
+        if len(text) > 1 and text.endswith(".") and not text.endswith(".."):
+            text = text[:-1]
+        elif len(text) > 2 and _PAIRS.get(text[0]) == text[-1]:
+            text = text[1:-1].strip()
+    return text
 
 
 def same_text(one: str, other: str) -> bool:
-    """Whether two texts are the same; case counts only in texts of one or two letters, and not where they begin.
+    """Whether two texts are the same. Case counts in short texts and in codes, but for their first letter.
 
     >>> same_text("paris.", "Paris"), same_text("no", "No"), same_text("CO", "Co"), same_text("2021-6-1", "2020-5-1")
     (True, True, False, False)
     """
     one, other = plain(one), plain(other)
-    if sum(map(str.isalpha, other)) <= 2:
+    if sum(map(str.isalpha, other)) <= 2 or _INNER_CAPITAL.search(one) or _INNER_CAPITAL.search(other):
         return one[:1].casefold() + one[1:] == other[:1].casefold() + other[1:]
     return one.casefold() == other.casefold()
 

@@ -153,6 +153,11 @@ def guess(placed: Sequence[tuple[str, Row]], found: Mapping[str, Share]) -> Kind
         full.remove("text")
     if full:
         return KINDS[full[0]]
+    if sum("####" in row["answer"] for _, row in placed) > len(placed) / 2:
+        raise UserError(
+            "the answers are worked solutions with the answer behind ####, as GSM8K has them: "
+            "take new NAME --from gsm8k_zeroshot, which reads such files by --dataset_path"
+        )
     raise UserError(
         f"the answers are of no kind that a reward here reads; the first that is no text: {found['text'].unfit}. "
         "Mend or leave out such rows, or say --kind"
@@ -265,7 +270,8 @@ class Draft:
             "def rows(split: str, dataset_path: str | None = None) -> list[data.Record]:\n" + self._rows(),
             self._prompt(),
             "RECIPE = Recipe(\n"
-            f'    model="{MODEL}",\n    rows=rows,\n    prompt=prompt,\n    exemplars=EXEMPLARS,\n    shots=2,\n'
+            f'    model="{MODEL}",\n    rows=rows,\n    prompt=prompt,\n'
+            f"    exemplars=EXEMPLARS,\n    shots={len(self.shown)},\n"
             f"    rewards={{{reward}: 1.0, {form_reward.__name__}: 0.1}},\n"
             '    config={"max_completion_length": 512, "max_steps": 300},\n'
             f"    # {CHANGE}add cases of your own: what a policy might write to be paid without being right\n"
@@ -297,7 +303,7 @@ class Draft:
             config = f", {literal(self.source.config)}" if self.source.config is not None else ""
             lines = [f"DATA = data.Hub({literal(self.source.id)}{config})"]
         if self.own_schema:
-            lines += [f"# {CHANGE}the JSON schema of an answer", _assigned("SCHEMA", json.dumps(self.schema))]
+            lines += [f"# {CHANGE}the JSON schema of an answer", _assigned("SCHEMA", self.schema)]
         if self.kind.name == "json":
             lines.append(
                 'SYSTEM = "Answer with nothing but JSON that keeps to this schema: " + SCHEMA'
@@ -315,9 +321,10 @@ class Draft:
         return "\n".join(lines)
 
     @property
-    def schema(self) -> dict[str, Any]:
-        """What all answers keep to, as far as it can be told from them."""
-        return schema_of([read(row["answer"]) for rows in self.rows.values() for row in rows])
+    def schema(self) -> str:
+        """What all answers keep to, as far as it can be told from them, as JSON."""
+        values = [read(row["answer"]) for rows in self.rows.values() for row in rows]
+        return json.dumps(schema_of(values), ensure_ascii=False)
 
     @property
     def shown(self) -> list[Row]:
@@ -363,7 +370,7 @@ class Draft:
         other = self.shown[-1]["answer"] if len(self.shown) > 1 else None
         columns = {name: [value] for name, value in gold.items() if name != "question"}
         if self.own_schema:
-            columns["schema"] = [json.dumps(self.schema)]
+            columns["schema"] = [self.schema]
         lines = []
         for text, right in completions(self.kind, gold["answer"], other):
             (paid,) = self.kind.reward(completions=[text], **columns)

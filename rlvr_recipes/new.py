@@ -12,7 +12,6 @@ says what kind of answers they are, and drafts a recipe whose rewards fit them.
 import argparse
 import importlib.machinery
 import keyword
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -67,7 +66,7 @@ def write(path: Path, text: str) -> None:
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
     try:
-        load_recipe(str(path if path.is_absolute() else Path(os.curdir).resolve() / path))
+        load_recipe(str(path))
     except UserError as error:
         path.unlink()
         raise UserError(f"the new recipe would not work there, so nothing was written: {error}") from error
@@ -89,8 +88,13 @@ def draft(path: Path, own: argparse.Namespace) -> None:
     if not records:
         raise UserError(f"{told} has no rows")
     columns = columns_of(records[0][1], own)
-    kinds: dict[str, str] = {}
-    placed = [(place, data.row(record, place, kinds, columns)) for place, record in records]
+    try:
+        placed = rows_of(records, columns)
+    except UserError as error:
+        if own.options or "options" not in columns:
+            raise
+        say(f"{told}: no options are taken from {columns.pop('options')!r}, since then {error}")
+        placed = rows_of(records, columns)
     say(f"{told}: {len(placed):,} rows; {', '.join(f'{name} from {column!r}' for name, column in columns.items())}")
     kind = kind_of(placed, own.kind)
     if kind.name != "json":
@@ -124,6 +128,12 @@ def columns_of(record: data.Record, own: argparse.Namespace) -> dict[str, str | 
     elif "schema" in names and own.kind in (None, "json"):
         columns["schema"] = "schema"
     return columns
+
+
+def rows_of(records: Sequence[tuple[str, data.Record]], columns: data.Columns) -> list[tuple[str, Row]]:
+    """The rows of all records, each with its place."""
+    kinds: dict[str, str] = {}
+    return [(place, data.row(record, place, kinds, columns)) for place, record in records]
 
 
 def kind_of(placed: Sequence[tuple[str, Row]], name: str | None) -> drafted.Kind:

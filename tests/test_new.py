@@ -274,6 +274,27 @@ def test_a_draft_passes_check_once_its_exemplars_are_written(
     assert check.main(words) == 0, capsys.readouterr().out
 
 
+def test_columns_that_are_no_options_are_not_taken_for_them(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table(here / "my.csv", ["question", "a", "b", "answer"], [(f"{n} + 2?", n, 2, n + 2) for n in range(30)])
+    new.main(["my_task", "--data", "my.csv"])
+    printed = capsys.readouterr().out
+    assert "my.csv: no options are taken from ['a', 'b'], since then my.csv, line 3: the column answer: gold" in printed
+    assert "taken as number" in printed
+    with pytest.raises(UserError, match=r"my\.csv, line 3: the column answer: gold answer '3' names no option"):
+        new.main(["other", "--data", "my.csv", "--options", "a", "b"])
+
+
+def test_one_answer_for_all_and_worked_solutions(here: Path) -> None:
+    table(here / "my.csv", ["question", "answer"], [(f"{n}?", 7) for n in range(30)])
+    new.main(["my_task", "--data", "my.csv"])
+    assert load_recipe("my_task.py").shots == 1
+    table(here / "my.csv", ["question", "answer"], [(f"{n}?", f"It is.\n#### {n}") for n in range(30)])
+    with pytest.raises(
+        UserError, match="worked solutions with the answer behind ####, as GSM8K has them: take new NAME"
+    ):
+        new.main(["other", "--data", "my.csv"])
+
+
 @pytest.mark.parametrize(
     ("columns", "rows", "options"),
     [
