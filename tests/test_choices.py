@@ -10,7 +10,7 @@ import pytest
 from recipes import multiple_choice
 from rewards import correct_choice
 from rewards.choices import by_letter, gold_letter, letter_of
-from rlvr_recipes import UserError, load_recipe, selftest
+from rlvr_recipes import UserError, data, load_recipe, selftest
 
 DIGITS = {"label": ["1", "2", "3", "4"], "text": ["a rock", "a tree", "no tree", "no rock"]}
 
@@ -176,3 +176,25 @@ def test_a_bad_row_is_named_with_its_place(tmp_path: Path, change: dict[str, obj
     write(tmp_path, "test", [good, {**good, **change}])
     with pytest.raises(UserError, match=rf"test\.jsonl, line 2: .*{complaint}"):
         multiple_choice.rows("test", str(tmp_path))
+
+
+def test_arc_comes_from_the_hub_with_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def records(split: str, dataset_path: str | None = None, hub: data.Hub | None = None):
+        asked.append((split, dataset_path, hub))
+        for row in range(10):
+            yield (
+                f"row {row}",
+                {"question": f"q{row}", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "1"},
+            )
+
+    monkeypatch.setattr(data, "records", records)
+    assert len(multiple_choice.rows("train", "allenai/ai2_arc")) == 8
+    assert multiple_choice.rows("validation", "allenai/ai2_arc")[-1] == {
+        "question": "q9",
+        "options": ["x", "y"],
+        "answer": "A",
+    }
+    multiple_choice.rows("test", "cais/mmlu")
+    assert asked == [("train", None, data.Hub("allenai/ai2_arc", "ARC-Challenge"))] * 2 + [("test", "cais/mmlu", None)]
