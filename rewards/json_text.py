@@ -236,7 +236,7 @@ def _tool_calls(text: str) -> list[_Block]:
 
 def _fenced(text: str) -> list[_Block]:
     fences = list(_FENCE_LINE.finditer(text))
-    if len(fences) % 2 or text.count(FENCE) != len(fences):
+    if len(fences) % 2:
         raise Nothing("a block of code that is not closed, or not on lines of its own")
     for opened, closed in zip(fences[::2], fences[1::2], strict=True):
         if opened[1].strip().lower() not in ("json", "") or closed[1].strip():
@@ -257,10 +257,7 @@ def _from_blocks(text: str, blocks: list[_Block], where: str) -> Committed:
         prose = text[end : block.start]
         if _BRACKETS.search(prose):
             raise Nothing("brackets beside the JSON")
-        if end and where == TOOL_CALL and prose.strip():
-            raise Nothing("something stands between the calls")
         if prose.strip():
-            check_before(text, block.start, said=False)
             leading = " ".join(prose.split()) + " "  # what is said on the lines before a block is said of it
             check_before(leading, len(leading), said=True)
         end = block.end

@@ -68,7 +68,7 @@ RIGHT = [
     (call("pay", to="", amount=-1), call("pay", to="", amount=-1.0)),
     (NOW, NOW), ("[]", "[]"), ("[]", "```json\n[]\n```"), ("[]", "None of them fits.\n```json\n[]\n```"), ("[]", "<think>None fits.</think>[]"),
     (f"[{ROME}, {OSLO}]", f"[{OSLO}, {ROME}]"), (f"[{ROME}, {PAY}]", f"[{ROME}, {PAY}]"),
-    (f"[{ROME}, {OSLO}]", f"<tool_call>{ROME}</tool_call>\n<tool_call>{OSLO}</tool_call>"), (f"[{ROME}, {ROME}]", f"[{ROME}, {ROME}]"),
+    (f"[{ROME}, {OSLO}]", f"<tool_call>{ROME}</tool_call>\n<tool_call>{OSLO}</tool_call>"), (f"[{ROME}, {OSLO}]", f"First Rome:\n<tool_call>{ROME}</tool_call>\nThen Oslo:\n<tool_call>{OSLO}</tool_call>"), (f"[{ROME}, {ROME}]", f"[{ROME}, {ROME}]"),
 ]  # fmt: skip
 
 # (gold, completion, pay): wrong in something, and paid for the rest
@@ -109,7 +109,7 @@ WRONG = [
     # marks that do not fit
     (ROME, f"```json\n{ROME}"), (ROME, f"```python\n{ROME}\n```"), (ROME, f"```json5\n{ROME}\n```"), (ROME, f"~~~json\n{ROME}\n~~~"), (ROME, f"```json {ROME} ```"), (ROME, f"````json\n{ROME}\n````"), (ROME, f"```json\n```json\n{ROME}\n```\n```"), (ROME, f"```text\nx\n```\n```json\n{ROME}\n```"),
     (ROME, f"<tool_call>{ROME}"), (ROME, f"{ROME}</tool_call>"), (ROME, f"<tool_call><tool_call>{ROME}</tool_call></tool_call>"), (ROME, f"<tool_call >{ROME}</tool_call>"), (ROME, f"```xml\n<tool_call>{ROME}</tool_call>\n```"), (ROME, "<tool_call></tool_call>"),
-    (ROME, f"<think>{ROME}"), (ROME, f"<think>{ROME}</think>"), (ROME, f"{ROME}</think>"), (ROME, f"<think>a</think><think>b</think>{ROME}"), (ROME, f"{OSLO}<think></think>{ROME}"), (ROME, f"<think><think>a</think>{ROME}"), (ROME, f"<think></think></think>{ROME}"), (ROME, f"{ROME}<|im_end|>\n<|im_start|>user\nThanks"),
+    (ROME, f"<think>{ROME}"), (ROME, f"<think>{ROME}</think>"), (ROME, f"{ROME}</think>"), (ROME, f"<think>a</think><think>b</think>{ROME}"), (ROME, f"{OSLO}<think></think>{ROME}"), (ROME, f"<think><think>a</think>{ROME}"), (ROME, f"<think></think></think>{ROME}"), (ROME, f"<think>a</think>b</think>\n```json\n{ROME}\n```"), (ROME, f"<think>a</think><think>\n```json\n{ROME}\n```"), (ROME, f"{ROME}<|im_end|>\n<|im_start|>user\nThanks"),
     # JSON, but no call
     (ROME, "null"), (ROME, "3"), (ROME, '"weather"'), (ROME, "{}"), (ROME, "[[]]"), (ROME, f"[[{ROME}]]"), (ROME, f'{{"calls": [{ROME}]}}'), (ROME, f'{{"function": {ROME}}}'), (ROME, '{"name": "weather"}'), (ROME, '{"name": "weather", "arguments": null}'), (ROME, '{"name": "weather", "arguments": ["Rome", 3]}'),
     (ROME, '{"name": "weather", "arguments": "{\\"city\\": \\"Rome\\", \\"days\\": 3}"}'), (ROME, '{"name": "weather", "parameters": {"city": "Rome", "days": 3}}'), (ROME, '{"name": ["weather"], "arguments": {"city": "Rome", "days": 3}}'), (ROME, ROME.replace("}}", '}, "sure": false}')), (ROME, '{"weather": {"city": "Rome", "days": 3}}'),
@@ -150,6 +150,13 @@ def test_what_commits_to_no_call_earns_nothing_and_takes_no_time(place: int) -> 
     assert paid([{"role": "assistant", "content": completion}], gold) == 0.0
     assert matches_schema([completion], schema=['{"type": "object", "required": ["right"]}']) == [0.0]
     assert time.perf_counter() - began < SECONDS
+
+
+def test_a_default_that_its_own_schema_refuses_is_not_paid_in_full_when_it_is_written() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "default": ""}}}
+    tools = json.dumps([{"name": "f", "parameters": schema}])
+    assert paid(call("f"), call("f"), tools) == 1.0
+    assert paid(call("f", n=""), call("f"), tools) == 0.7
 
 
 # ------------------------------------------------------------------------------------------------------------ messages
@@ -379,9 +386,10 @@ BRANCHES = {"oneOf": [
         ({"patternProperties": {"^(x|xx|x.)+y$": {}}, "additionalProperties": False}, json.dumps({"x" * 5000: 1})),
         ({"propertyNames": {"pattern": "^(x|xx|x.)+y$"}}, json.dumps({"x" * 5000: 1})),
         ({"$schema": DRAFT_7, "pattern": "^(x|xx|x.)+y$"}, json.dumps("x" * 5000)),
+        ({"$schema": DRAFT_7, "properties": {"a": {"$ref": "#"}}, "pattern": "^(x|xx|x.)+y$"}, json.dumps({"a": "x" * 5000})),
         ({"$defs": {"t": BRANCHES}, "$ref": "#/$defs/t"}, nested(60)),
         ({"$schema": DRAFT_7, "definitions": {"t": BRANCHES}, "$defs": {"t": BRANCHES}, "$ref": "#/$defs/t"}, nested(60)),
-        ({"uniqueItems": True, "maxItems": 1}, "[" + ",".join(f'{{"a":{i}}}' for i in range(2000)) + "]"),
+        ({"uniqueItems": True, "maxItems": 1}, "[" + ",".join(f'{{"a":{i}}}' for i in range(1750)) + "]"),
         ({"items": {"anyOf": [{"const": 2}] * 40}}, "[" + "1," * 9000 + "1]"),
         ({"enum": [[0] * 3000] * 10}, json.dumps([0] * 2999 + [1])),
         ({"multipleOf": 1e-300}, "1.5e-301"),
@@ -633,6 +641,8 @@ def test_bounds_are_where_they_are_said_to_be() -> None:
         committed("<think></think>")
     with pytest.raises(ValueError, match="no JSON"):
         loosely("nothing")
+    with pytest.raises(ValueError, match="out of range"):
+        read("1." + "1" * 500)
     assert pattern("[$]").search("$")
 
 
