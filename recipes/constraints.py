@@ -29,9 +29,7 @@ a night train|the smell of rain|a garden in autumn|a chess game|a family recipe|
 a noisy neighbor|repairing a bicycle|a long bridge|moving house|the last bus|a fishing boat|a school play|
 a mountain hut|bees and honey|a birthday without guests|the sound of an organ|a letter that came late|
 building a shed|a stray dog|the harvest|a museum at night|planting a tree"""
-WORDS = (
-    "morning window river silence friend winter kitchen music paper bright slowly always stone journey promise".split()
-)
+WORDS = "morning window river silence friend winter kitchen music paper bright slowly always stone journey".split()
 BANNED = "very nice good thing really great important suddenly beautiful just".split()
 OPENINGS = ["Nobody saw it coming", "To begin with", "On a quiet day", "Here is what I know"]
 ENDINGS = ["That is all I can say", "And so it remains", "Tell me what you think", "The rest is up to you"]
@@ -40,11 +38,7 @@ ENDINGS = ["That is all I can say", "And so it remains", "Tell me what you think
 INSTRUCTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("length", dict(name="words", at_least="{n}"), "Write at least {n} words."),
     ("length", dict(name="words", at_least="{low}", at_most="{n}"), "Use {low} to {n} words."),
-    (
-        "length",
-        dict(name="characters", at_least=100, at_most="{many}"),
-        "Use 100 to {many} characters, blanks included.",
-    ),
+    ("length", dict(name="characters", at_least=100, at_most="{many}"), "Use 100 to {many} characters and blanks."),
     ("length layout", dict(name="sentences", exactly="{few}"), "Write exactly {few} sentences."),
     ("length layout", dict(name="sentences", at_least="{few}"), "Write at least {few} different sentences."),
     ("layout", dict(name="paragraphs", exactly="{few}"), "Write {few} paragraphs with blank lines between them."),
