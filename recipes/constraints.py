@@ -85,7 +85,7 @@ def request(rng: random.Random) -> tuple[str, list[dict[str, Any]]]:
     for holds, constraint, words in [rng.choice(lengths), *rng.sample(INSTRUCTIONS, len(INSTRUCTIONS))]:
         if len(constraints) < wanted and not taken & set(holds.split()):
             taken.update(holds.split())
-            choice = dict(few=rng.randint(2, 5), low=rng.randrange(10, 30, 5), n=rng.randrange(30, 125, 5))
+            choice = dict(few=rng.randint(2, 5), low=rng.randrange(10, 30, 5), n=rng.randrange(40, 125, 5))
             choice |= dict(many=rng.randrange(200, 620, 20), w=w, v=v, b=b, c=c)
             choice |= dict(opening=rng.choice(OPENINGS), ending=rng.choice(ENDINGS))
             constraints.append(filled(constraint, choice))
