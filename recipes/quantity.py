@@ -1,12 +1,13 @@
 """Quantities, 4-shot, chat: physics and money from a seeded generator, answered with the unit on a last line.
 
-Data      made here: 4,096 train rows, 512 validation rows, 512 test rows; no question stands in two splits
+Data      made here: 2,048 train rows, 256 validation rows, 256 test rows; no question stands in two splits
 Policy    Qwen/Qwen2.5-0.5B-Instruct, NF4 double quant, LoRA r16 on all linear layers; made for one 16 GB GPU
 Rewards   correct_quantity decides, to the tolerance and the significant figures of the row; answer_line breaks ties
 Expected  not yet measured: no GPU run of this recipe has been recorded
 """
 
 import random
+from decimal import Decimal
 from fractions import Fraction
 
 from rewards import answer_line, correct_quantity
@@ -15,17 +16,17 @@ from rlvr_recipes import Case, Recipe, prompts
 SYSTEM = "Reason step by step. Then write the answer with its unit on a last line of its own: #### <number> <unit>"
 EXEMPLARS = [
     ("A tram covers 9 km in 20 minutes. What is its average speed in km/h?",
-     "20 minutes are 20 / 60 = 1/3 hour.\n9 / (1/3) = 27\n#### 27 km/h"),
+     "In 60 minutes, which are 3 times 20, it covers 9 * 3 = 27 km.\n#### 27 km/h"),
     ("A stone of 250 cm^3 has a mass of 640 g. What is its density? Give the answer to 2 significant figures.",
-     "The density is 640 g / 250 cm^3 = 2.56 g/cm^3, which is 2.6 g/cm^3 to 2 figures.\n#### 2.6 g/cm^3"),
+     "640 g / 250 cm^3 is 2.56 g/cm^3, and that is 2.6 g/cm^3 to 2 figures.\n#### 2.6 g/cm^3"),
     ("350 g of ham cost $5.20. What is the price per kilogram? Round to the cent.",
-     "One gram costs 5.20 / 350 = 0.0148571... dollars, a kilogram 14.8571... dollars.\n#### $14.86/kg"),
+     "5.20 / 350 is 0.0148571..., the dollars for one gram. A kilogram costs 14.8571... dollars.\n#### $14.86/kg"),
     ("A club grew from 80 to 92 members. By how many percent did it grow?",
-     "It has 92 - 80 = 12 members more.\n12 / 80 = 0.15\n#### 15 %"),
+     "It has 92 - 80 = 12 members more.\n12 / 80 is 0.15.\n#### 15 %"),
     ("A rope breaks at 3 kN. Which mass, hanging still, breaks it? Take g = 9.81 m/s^2; an answer within 1 % counts.",
-     "m = F / g = 3000 / 9.81 = 305.8 kg\n#### 306 kg"),
+     "The mass is the force by g: 3000 N / 9.81 m/s^2, which is about 305.8 kg.\n#### 306 kg"),
     ("A coat of $64 is reduced by 15 %. What does it cost now?",
-     "The reduction is 64 * 0.15 = 9.60 dollars.\n64 - 9.60 = 54.40\n#### $54.40"),
+     "15 % of 64 dollars are 9.60 dollars.\n64 - 9.60 is 54.40.\n#### $54.40"),
 ]  # fmt: skip
 
 # story, operands (lowest, highest, denominator), the value, its unit with {} for the number, and how exactly it is
@@ -79,12 +80,18 @@ STORIES = [
      lambda a, b: b / a, "${}/hour", "cent"),
 ]  # fmt: skip
 ASKED = {0: "", "cent": " Round to the cent.", "1 %": " An answer within 1 % counts."}
-SPLITS = {"train": (1, 4096), "validation": (2, 512), "test": (3, 512)}  # seed, rows
+SPLITS = {"train": (1, 2048), "validation": (2, 256), "test": (3, 256)}  # seed, rows
 
 
 def written(value: Fraction) -> str:
     """A decimal; what does not end after 12 figures is cut there."""
     return f"{float(value):.12g}"
+
+
+def rounded(value: Fraction, figures: int) -> str:
+    """To so many significant figures, without an exponent."""
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    return f"{exact.quantize(Decimal(1).scaleb(exact.adjusted() - figures + 1)):f}"
 
 
 def problem(rng: random.Random) -> dict[str, str | int] | None:
@@ -99,9 +106,11 @@ def problem(rng: random.Random) -> dict[str, str | int] | None:
     figures = asked if isinstance(asked, int) else 0
     shown = [f"{float(v):.2f}" if below == 100 else written(v) for v, (*_, below) in zip(drawn, operands, strict=True)]
     question = story.format(**dict(zip("abc", shown, strict=False)))
+    answer = f"{float(round(value, 2)):.2f}" if asked == "cent" else written(value)
     return {
         "question": question + ASKED.get(asked, f" Give the answer to {figures} significant figures."),
-        "answer": unit.format(f"{float(round(value, 2)):.2f}" if asked == "cent" else written(value)),
+        "answer": unit.format(answer),
+        "solution": f"#### {unit.format(rounded(value, figures) if figures else answer)}",
         "tolerance": "0.01" if asked == "1 %" else "0",
         "significant_figures": figures,
     }
