@@ -44,9 +44,9 @@ def row(record: data.Record, place: str) -> Row:
         UserError: a missing column.
     """
     task = data.column(record, "text" if "text" in record else "prompt", place)
-    tests = [str(test) for test in data.column(record, "test_list", place)]
-    if len(tests) < 2:
-        raise ValueError("test_list needs at least two tests: the first is shown, the others are hidden")
+    tests = data.column(record, "test_list", place)
+    if not isinstance(tests, list) or len(tests) < 2 or not all(isinstance(test, str) for test in tests):
+        raise ValueError("test_list is no list of two tests or more: the first is shown, the others are hidden")
     name = name_called(tests[0])
     made = {
         "question": f"{str(task).strip()}\nIt must pass this test:\n{tests[0]}",

@@ -388,8 +388,10 @@ def test_the_exemplars_pass_the_test_that_they_show() -> None:
     ("record", "said"),
     [
         ({"prompt": "x", "test_list": ["assert f(1) == 2", "assert f(2) == g(3)"]}, "line 1: test 'assert f(2) == g(3)' is none"),
-        ({"prompt": "x", "test_list": ["assert f(1) == 2"]}, "line 1: test_list needs at least two tests"),
+        ({"prompt": "x", "test_list": ["assert f(1) == 2"]}, "line 1: test_list is no list of two tests or more"),
         ({"prompt": "x", "test_list": ["assert f(1) == 2", "assert g(1) == 2"]}, "line 1: test 'assert g(1) == 2' calls g, not f"),
+        ({"prompt": "x", "test_list": "assert f(1) == 2"}, "line 1: test_list is no list"),
+        ({"prompt": "x", "test_list": [1, 2]}, "line 1: test_list is no list"),
         ({"text": "x"}, "line 1: no column test_list; found text"),
         ({"question": "x", "test_list": []}, "line 1: no column prompt; found question, test_list"),
     ],
