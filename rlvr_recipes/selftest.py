@@ -5,7 +5,7 @@ policy answers; one that pays golds of other problems pays for guesses. Both loo
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rewards.extract import extract
@@ -48,12 +48,18 @@ def form_of(recipe: Recipe) -> tuple[str, str] | None:
     return None
 
 
-def _paid(recipe: Recipe, reward: Reward, texts: Sequence[str], golds: Sequence[Any], column: str, chat: bool) -> Any:
+def _paid(
+    recipe: Recipe, reward: Reward, texts: Sequence[str], columns: Mapping[str, Sequence[Any]], chat: bool
+) -> Any:
     """Pays, and what was logged of them; texts become messages where the recipe's prompts are."""
     logged: dict[str, list[Any]] = {}
     completions: list[Any] = [[{"role": "assistant", "content": text}] for text in texts] if chat else list(texts)
     with users_code(recipe.path):
-        return pay(reward, completions, {column: golds}, log_extra=logged.__setitem__), logged
+        return pay(reward, completions, columns, log_extra=logged.__setitem__), logged
+
+
+def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
@@ -63,7 +69,7 @@ def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
     if not recipe.exemplars:
         return []
     if column is None:
-        return [Finding(None, f"exemplars: not tried, {first.__name__} needs more than one text or number of a row")]
+        return [_as_cases(recipe, first.__name__)]
     chat = not isinstance(recipe.prompts_of(rows[:1], recipe.exemplars[:0])[0], str)
     answers = [extract(solution) for _, solution in recipe.exemplars]
     kind = type(rows[0][column])
@@ -84,7 +90,7 @@ def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
         if reward is not first and gold_column(reward, rows[0]) not in (None, column):
             continue
         try:
-            paid, logged = _paid(recipe, reward, texts, golds, column, chat)
+            paid, logged = _paid(recipe, reward, texts, {column: golds}, chat)
         except UserError as error:
             if reward is first:
                 return [Finding(False, f"exemplars: {error.__cause__ or error}")]
@@ -102,44 +108,76 @@ def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
     return [Finding(True, f"exemplars: {len(texts)} of {len(texts)} paid in full by {', '.join(checked)}")]
 
 
+def _as_cases(recipe: Recipe, first: str) -> Finding:
+    """Exemplars of a reward that reads more of a row than a gold: those that are cases too were tried as such."""
+    paid = {case.completion.strip() for case in recipe.cases if case.fields.get(first) == 1.0}
+    number = len(recipe.exemplars)
+    missing = [place for place, (_, text) in enumerate(recipe.exemplars, 1) if text.strip() not in paid]
+    if not missing:
+        return Finding(True, f"exemplars: {number} of {number} paid in full by {first}, as cases")
+    text = f"exemplars: {len(missing)} of {number} not tried, {first} needs more than one text or number of a row"
+    return Finding(None, f"{text}; make exemplar {missing[0]} a case too: Case(its solution, ..., {first}=1.0)")
+
+
 def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     """Whether golds are paid in the form that the recipe asks for, and whether those of other problems are not."""
     first = next(iter(recipe.rewards))
     column, form = gold_column(first, rows[0]), form_of(recipe)
-    if column is None:
-        return [Finding(None, f"golds: not tried, {first.__name__} needs more than one text or number of a row")]
-    if form is None:
-        return [Finding(None, "golds: not tried in the asked form, no exemplar and no paid case shows it")]
     tried = list(range(0, len(rows), max(1, len(rows) // TRIED)))
-    values = [rows[number][column] for number in tried]
+    chosen = [rows[number] for number in tried]
+    if column is not None and form is not None:
+        what, values = "golds in the asked form", [row[column] for row in chosen]
+        texts = [f"{form[0]}{value}{form[1]}" for value in values]
+    elif isinstance(rows[0].get("solution"), str):
+        what, values = "solutions", [row["solution"] for row in chosen]
+        texts = values
+    elif column is None:
+        text = (
+            f"golds: not tried, {first.__name__} needs more than one text or number of a row, and no row has a solution"
+        )
+        return [Finding(None, text)]
+    else:
+        return [Finding(None, "golds: not tried in the asked form, no exemplar and no paid case shows it")]
     chat = not isinstance(recipe.prompts_of([rows[0]], ())[0], str)
-    texts = [f"{form[0]}{value}{form[1]}" for value in values]
-    paid, logged = _paid(recipe, first, texts, values, column, chat)
+    paid, logged = _paid(recipe, first, texts, _columns(chosen), chat)
     missed = [number for number, one in enumerate(paid) if one is not None and one < 1.0]
+    if missed and isinstance(rows[0].get("solution"), str) and texts is not values:
+        # Some rows ask for more than the form: so many figures, say. Their solutions show how.
+        for number in missed:
+            texts[number] = chosen[number]["solution"]
+        again = [chosen[number] for number in missed]
+        paid, logged = _paid(recipe, first, [row["solution"] for row in again], _columns(again), chat)
+        reasons = dict(zip(missed, logged.get("reason", [""] * len(missed)), strict=True))
+        missed = [number for number, one in zip(missed, paid, strict=True) if one is not None and one < 1.0]
+    else:
+        reasons = dict(enumerate(logged.get("reason", [""] * len(values))))
     right = len(values) - len(missed)
+    text = f"{what}: {right} of {len(values)} {split} rows paid"
     if missed:
         at = missed[0]
-        reason = logged.get("reason", [""] * len(values))[at]
-        why = f" ({reason})" if reason else ""
-        text = f"golds in the asked form: {right} of {len(values)} {split} rows paid"
+        why = f" ({reasons[at]})" if reasons[at] else ""
         return [Finding(False, f"{text}; row {tried[at]} is not: {texts[at]!r}{why}")]
-    found = [Finding(True, f"golds in the asked form: {right} of {len(values)} {split} rows paid")]
+    found = [Finding(True, text)]
     half = len(values) // 2
     away = half if values[half:] + values[:half] != values else 1  # golds that come round: A, B, A, B
-    others = values[away:] + values[:away]
-    pairs = [(text, value, other) for text, value, other in zip(texts, values, others, strict=True) if value != other]
+    others = list(zip(values[away:] + values[:away], chosen[away:] + chosen[:away], strict=True))
+    pairs = [
+        (text, value, *other) for text, value, other in zip(texts, values, others, strict=True) if value != other[0]
+    ]
     if not pairs:
         return [*found, Finding(False, f"golds: all of them are {values[0]!r}, so a constant answer earns everything")]
-    paid, _ = _paid(recipe, first, [text for text, _, _ in pairs], [other for _, _, other in pairs], column, chat)
+    paid, _ = _paid(recipe, first, [text for text, *_ in pairs], _columns([pair[3] for pair in pairs]), chat)
     lucky = [pair for pair, one in zip(pairs, paid, strict=True) if one is not None and one >= 1.0]
     text = f"answers of other problems: {len(lucky)} of {len(pairs)} paid"
     if len(lucky) > LUCKY * len(pairs):
         return [*found, Finding(False, f"{text}, such as {lucky[0][1]!r} where {lucky[0][2]!r} is right")]
     found.append(Finding(True, text))
-    listed = lists_of(values)
+    if column is None or form is None:
+        return found
+    listed, row_of = lists_of(values), dict(zip(values, chosen, strict=True))
     if listed:
         texts = ["\n".join(f"{form[0]}{each}{form[1]}" for each in several) for several, _ in listed]
-        paid, _ = _paid(recipe, first, texts, [gold for _, gold in listed], column, chat)
+        paid, _ = _paid(recipe, first, texts, _columns([row_of[gold] for _, gold in listed]), chat)
         hit = [text for text, one in zip(texts, paid, strict=True) if one is not None and one >= 1.0]
         text = f"lists of {LISTED} answers, one of them right: {len(hit)} of {len(listed)} paid"
         found.append(Finding(not hit, text if not hit else f"{text}, such as {hit[0]!r}; any policy learns to list"))

@@ -107,14 +107,27 @@ def test_a_run_with_exemplars_that_earn_nothing_is_refused(tmp_path: Path, comma
     assert not (tmp_path / "runs").exists()
 
 
-def test_rewards_that_need_more_than_a_gold_are_not_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exemplars_of_rewards_that_need_more_than_a_gold_are_tried_as_cases(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     change = (
         "def near(completions, answer, slack, **kwargs):\n    return [0.0] * len(completions)\n"
         "REWARDS = {near: 1.0}\nCASES = []\n_rows = rows\n"
         "def rows(split):\n    return [{**row, 'slack': 1} for row in _rows(split)]"
     )
     check.main([str(task(tmp_path, change))])
-    assert "-   exemplars: not tried, near needs more than one text or number of a row" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "-   exemplars: 2 of 2 not tried, near needs more than one text or number of a row; make exempl" in printed
+    assert "-   golds: not tried, near needs more than one" in printed
+    written = change.replace("[0.0]", "[1.0]").replace(
+        "CASES = []", "CASES = [Case(text, answer='2', slack=1, near=1.0) for _, text in EXEMPLARS]"
+    )
+    solved = written.replace("'slack': 1}", "'slack': 1, 'solution': '#### ' + row['answer']}")
+    assert check.main([str(task(tmp_path, solved))]) == 1
+    printed = capsys.readouterr().out
+    assert "ok  exemplars: 2 of 2 paid in full by near, as cases" in printed
+    assert "ok  solutions: 40 of 40 train rows paid" in printed
+    assert "BAD answers of other problems: 40 of 40 paid" in printed
 
 
 def test_make_check_with_a_recipe_checks_that() -> None:
