@@ -1,6 +1,7 @@
 """What a recipe file declares, and how a command finds one."""
 
 import difflib
+import importlib.machinery
 import importlib.util
 import inspect
 import math
@@ -385,6 +386,19 @@ def _import_from(folder: Path) -> None:
     sys.path += [*map(str, _FOLDERS), *here]
 
 
+class _NotItself:
+    """Finds no module in the recipe that imports it: named as a package that is not installed, it is not that package."""
+
+    recipe: str = ""  # the last one that was loaded
+
+    @classmethod
+    def find_spec(cls, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if path is None and name == Path(cls.recipe).stem:
+            found = importlib.machinery.PathFinder.find_spec(name)
+            if found is not None and found.origin == cls.recipe:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 def _is_anothers(name: str, module: ModuleType, folder: Path) -> bool:
     """Whether a module was found beside another recipe."""
     top = name.partition(".")[0]
@@ -426,6 +440,9 @@ def load_recipe(name_or_path: str, name: str | None = None, original: Path | Non
     sys.modules[module_name] = module  # so that a reward defined in the recipe pickles
     folder = (original or path).parent
     _import_from(folder)
+    _NotItself.recipe = str(original or path)
+    if _NotItself not in sys.meta_path:
+        sys.meta_path.insert(0, _NotItself)
     known = set(sys.modules)
     try:
         with users_code(path):

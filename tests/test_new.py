@@ -579,6 +579,20 @@ def test_a_helper_that_an_installed_module_hides_is_named(here: Path) -> None:
         load_recipe("task.py")
 
 
+def test_a_recipe_named_as_a_package_that_is_not_installed_is_not_taken_for_it(here: Path) -> None:
+    (here / "gymnastics_3c.py").write_text("import gymnastics_3c\n" + HEAD + RECIPE)
+    with pytest.raises(
+        UserError, match=r"gymnastics_3c\.py, line 1: ModuleNotFoundError: No module named 'gymnastics_3c'"
+    ):
+        load_recipe("gymnastics_3c")
+    late = "def rows(split):\n    import gymnastics_3c\n    return []\n"
+    (here / "gymnastics_3c.py").write_text(HEAD + late + RECIPE.replace("list", "rows"))
+    with pytest.raises(UserError, match="No module named 'gymnastics_3c'"):
+        load_recipe("gymnastics_3c").rows_of("train")
+    (here / "other.py").write_text("from gymnastics_3c import rows\n" + HEAD + RECIPE)
+    assert load_recipe("other").rows_of("train") == list("train")
+
+
 def test_an_error_in_a_helper_is_said_with_the_helpers_line(here: Path) -> None:
     (here / "task.py").write_text("import helper_7e\n" + HEAD + RECIPE)
     (here / "helper_7e.py").write_text("x = 1\ny = (\n")
