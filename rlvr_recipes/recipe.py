@@ -387,7 +387,7 @@ def _import_from(folder: Path) -> None:
 
 
 class _NotItself:
-    """Finds no module in the recipe that imports it: named as a package that is not installed, it is not that package."""
+    """Finds no module in the recipe that imports it: named as a package that is not installed, it is not that one."""
 
     recipe: str = ""  # the last one that was loaded
 
