@@ -9,7 +9,6 @@ Rewards   correct_tool_call decides, and pays a part for the right tool and each
 Expected  not yet measured: no run of this recipe has been recorded
 """
 
-import contextlib
 import json
 import random
 import re
@@ -234,6 +233,7 @@ def read(record: data.Record, place: str) -> Row:
     question, tools, answer = (data.column(record, name, place) for name in ("query", "tools", "answers"))
     try:
         tools = json.loads(tools) if isinstance(tools, str) else tools
+        tools = [tool.get("function", tool) for tool in tools]  # in OpenAI's wrapping, or without
         tools = [{**tool, "parameters": schema_of(tool.get("parameters") or {})} for tool in tools]
         row = {
             "question": str(question),
@@ -254,10 +254,13 @@ def rows(split: str, dataset_path: str | None = None) -> list[Row]:
         stem = "test" if split == "test" else "train"
         found = [read(record, place) for place, record in data.records(stem, dataset_path)]
         return found if split == "test" else data.held_out(found, split, HELD_OUT)
-    found = []
+    found: list[Row] = []
     for place, record in data.records("train", dataset_path):
-        with contextlib.suppress(UserError):  # xLAM's answers do not always keep to the types of its tools
+        try:
             found.append(read(record, place))
+        except UserError:  # xLAM's answers do not always keep to the types of its tools
+            if not found:
+                raise
     if split == "test":
         return data.held_out(found, "validation", HELD_OUT)
     return data.held_out(data.held_out(found, "train", HELD_OUT), split, HELD_OUT)

@@ -6,7 +6,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -753,7 +753,7 @@ def test_tools_as_xlam_writes_them_become_json_schemas(tmp_path: Path) -> None:
         ({"answers": json.dumps([{"name": "find", "arguments": {"type": 7}}])}, "is no call of its tools"),
         ({"answers": "[{]"}, "no JSON"),
         ({"tools": "7"}, "not iterable"),
-        ({"tools": "[7]"}, "mapping"),
+        ({"tools": "[7]"}, "'int' object"),
         ({"query": ""}, "the column query is empty"),
     ],
 )
@@ -767,6 +767,31 @@ def test_a_bad_row_of_somebodys_tools_is_named_with_its_line(tmp_path: Path, cha
     with pytest.raises(UserError, match=r"test\.jsonl, line 2: ") as raised:
         tool_call.rows("test", str(tmp_path))
     assert says in str(raised.value)
+
+
+def test_a_data_set_of_the_hub_gives_its_last_rows_for_test_and_leaves_out_what_contradicts_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrapped = [{"type": "function", "function": {"name": "find", "parameters": {"kind": {"type": "str"}}}}]
+    size = 2 * tool_call.HELD_OUT + 4
+
+    def records(split: str, dataset_path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        assert (split, dataset_path) == ("train", "somebody/tools")
+        for number in range(size + 1):
+            kind = 7 if number == 5 else str(number)
+            answers = [{"name": "find", "arguments": {"kind": kind}}]
+            yield f"row {number}", {"query": f"{number}?", "tools": json.dumps(wrapped), "answers": json.dumps(answers)}
+
+    monkeypatch.setattr(tool_call.data, "records", records)
+    train, validation, test = (tool_call.rows(split, "somebody/tools") for split in ("train", "validation", "test"))
+    assert [row["question"] for row in train] == ["0?", "1?", "2?", "3?"]
+    assert (validation[0]["question"], test[-1]["question"]) == ("4?", f"{size}?")
+    assert "5?" not in {row["question"] for row in validation}
+    assert (len(validation), len(test)) == (tool_call.HELD_OUT, tool_call.HELD_OUT)
+    assert '"type": "string"' in train[0]["tools"]
+    monkeypatch.setattr(tool_call.data, "records", lambda split, path: iter([("row 1", {"question": "?"})]))
+    with pytest.raises(UserError, match="row 1: no column query"):
+        tool_call.rows("train", "somebody/tools")
 
 
 def test_ones_own_forms_are_read_whether_text_or_objects(tmp_path: Path) -> None:
