@@ -4,6 +4,12 @@ Importing this package, and so a recipe, loads neither torch nor TRL.
 """
 
 import os
+import sys
+
+if sys.argv[:1] == ["-m"] and sys.path[:1] == [os.getcwd()]:
+    # `python -m` searches the current folder first, where a recipe called math.py or code.py would hide Python's own.
+    _here = sys.path.pop(0)
+    sys.path.insert(next((n for n, path in enumerate(sys.path) if "site-packages" in path), len(sys.path)), _here)
 
 from rlvr_recipes import gsm8k, prompts
 from rlvr_recipes.recipe import Case, Recipe, UserError, load_recipe

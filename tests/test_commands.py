@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from rlvr_recipes import UserError, train
 from rlvr_recipes import eval as eval_
-from tests.conftest import TINY
+from tests.conftest import PROJECT, TINY
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 # Three steps are an epoch here, so eight reach into the third.
@@ -154,6 +154,14 @@ def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
         assert row["prompt"].count("Question:") == 9
         assert row["prompt"].startswith("Question: A bakery sells muffins")
         assert "Question:" not in row["completion"]
+
+
+@pytest.mark.parametrize("name", ["math", "code"])
+def test_a_recipe_in_the_current_folder_hides_no_module_of_that_name(
+    name: str, tmp_path: Path, command: Command
+) -> None:
+    (tmp_path / f"{name}.py").write_text((PROJECT / "recipes" / "arithmetic.py").read_text())
+    assert "4 of 4 cases paid" in command("show", f"{name}.py").stdout
 
 
 @pytest.mark.parametrize(
