@@ -258,6 +258,8 @@ def prompt(row: dict[str, str], exemplars: prompts.Exemplars) -> str:
 DERIVATIVE = {"task": "differentiate", "expression": "3*x^2 + 5*x", "variable": "x", "answer": "6*x + 5"}
 INTEGRAL = {"task": "integrate", "expression": "2*x", "variable": "x", "answer": "x^2 + C"}
 FACTORS = {"task": "factor", "expression": "x^2 - 1", "variable": "x", "answer": "(x - 1)*(x + 1)"}
+EXPANSION = {"task": "expand", "expression": "(2*y - 5)*(y + 3)", "variable": "y", "answer": "2*y^2 + y - 15"}
+SUM = {"task": "simplify", "expression": "3*(y + 4) - 5*y - 1", "variable": "y", "answer": "-2*y + 11"}
 ROOTS = {"task": "solve", "expression": "x^2 - 2*x - 3 = 0", "variable": "x", "answer": "x = -1, x = 3"}
 
 RECIPE = Recipe(
@@ -283,6 +285,9 @@ RECIPE = Recipe(
         Case(" #### \\int 2*x dx", **INTEGRAL, solves_symbolic=0.0, answer_line=1.0),
         Case(" #### (1 + x)(x - 1)", **FACTORS, solves_symbolic=1.0, answer_line=1.0),
         Case(" #### x^2 - 1", **FACTORS, solves_symbolic=0.0, answer_line=1.0),
+        Case(" 2*y^2 + 6*y - 5*y - 15\n#### 2*y^2 + y - 15", **EXPANSION, solves_symbolic=1.0, answer_line=1.0),
+        Case(" #### 2*y^2 + 6*y - 5*y - 15", **EXPANSION, solves_symbolic=0.0, answer_line=1.0),
+        Case(" #### 11 - 2y", **SUM, solves_symbolic=1.0, answer_line=1.0),
         Case(" #### x = 3 or x = -1", **ROOTS, solves_symbolic=1.0, answer_line=1.0),
         Case(" #### x = 3", **ROOTS, solves_symbolic=0.0, answer_line=1.0),
         Case(" #### x = -1, x = 1, x = 3", **ROOTS, solves_symbolic=0.0, answer_line=1.0),

@@ -78,7 +78,8 @@ class Problem:
     polynomial: Polynomial | None  # the target, where it is one; of an equation, without its multiple zeros
     bases: Bases
     factors: Counter[frozenset[Any]]  # of factor: the irreducible ones
-    solutions: int = 0  # of solve: how many there are
+    solutions: int = 0  # of solve: how many there are,
+    rational: tuple[Fraction, ...] = ()  # and those that are rational
     most: int = 0  # of simplify: operations
 
     @property
@@ -176,7 +177,8 @@ def _problem(task: str, expression: str, variable: str) -> Problem:
         return replace(problem, factors=Counter({_key(_from_sympy(factor)): times for factor, times in factors}))
     if task == "solve" and found is not None:
         simple = _sympy(found).sqf_part()
-        return replace(problem, polynomial=_from_sympy(simple), solutions=int(simple.count_roots()))
+        roots = tuple(Fraction(str(root)) for root in simple.ground_roots())
+        return replace(problem, polynomial=_from_sympy(simple), solutions=int(simple.count_roots()), rational=roots)
     return problem
 
 
@@ -570,6 +572,7 @@ def _satisfies(problem: Problem, root: Node) -> bool:
 
     Raises:
         Undefined: it is not real.
+        NotRead: it is a rational number in disguise.
     """
     coefficients = dense(problem.polynomial or {}, problem.variable) or []
     value = rational(root)
@@ -580,7 +583,9 @@ def _satisfies(problem: Problem, root: Node) -> bool:
         return total == 0
     if len(coefficients) * sum(1 for _ in parts_of(root)) > MOST_NODES:
         raise NotRead("a number longer than a solution is")
-    Evaluator(60, False).value(root, {})
+    near = Evaluator(60, False).value(root, {})
+    if any(abs(near - Evaluator(60, False).real(other)) < 1e-40 for other in problem.rational):
+        raise NotRead("a number that is left to be worked out")
     node = num(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         node = Node("add", (Node("mul", (node, root)), num(coefficient)))
