@@ -84,6 +84,8 @@ def clone(tmp_path: Path, small_gsm8k: Path, chat_model: Path) -> Path:
     shutil.copytree(small_gsm8k, folder / "my" / "gsm8k")
     shutil.copytree(chat_model, folder / "my" / "model")
     (folder / "my.yaml").write_text("learning_rate: 1e-5\n")
+    rows = [f"What is {number} plus 2?,{number + 2}" for number in range(60)]
+    (folder / "my.csv").write_text("\n".join(["question,answer", *rows]))
     return folder
 
 

@@ -82,6 +82,9 @@ def try_command(command: str, clone: Path) -> None:
         probe = {"recipe": recipe, "model": "assets/tiny_policy"}
         rates = {fingerprint([row])[:16]: number / 16 for number, row in enumerate(train_rows[:16])}
         Difficulty(probe, rates).write(clone / "runs" / recipe / "difficulty.jsonl")
+    if target in ("new", "show"):
+        make(clone, [target, *settings])
+        return
     if target == "train":
         assert "trained step 1 to 1" in make(clone, ["train", f"RECIPE={recipe}", f"ARGS={arguments} {FEW_STEPS}"])
         return
