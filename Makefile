@@ -4,6 +4,8 @@
 
 RECIPE ?= arithmetic
 ARGS   ?=
+FROM   :=
+DATA   :=
 PYTHON ?= python3
 BIN    := .venv/bin
 
@@ -71,7 +73,7 @@ check: .venv/installed-dev ## style, types, doctests; with RECIPE=..., whether t
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/python -m pytest -q --doctest-modules rewards rlvr_recipes
+	$(BIN)/python -m pytest -q --doctest-modules rewards rlvr_recipes recipes
 else
 check: .venv/installed
 	@$(BIN)/python -m rlvr_recipes.check "$(RECIPE)" $(ARGS)
