@@ -59,7 +59,7 @@ def marked(text: str, told: str) -> str:
     call = named["RECIPE"].value if "RECIPE" in named else None
     keywords = call.keywords if isinstance(call, ast.Call) else []
     for keyword in keywords:
-        elsewhere = isinstance(keyword.value, ast.Name) and keyword.value.id in {*named, *functions}
+        elsewhere = isinstance(keyword.value, ast.Name) and keyword.value.id in PLACES
         if keyword.arg in PLACES and not elsewhere and lines[keyword.lineno - 1][: keyword.col_offset].isspace():
             mark(keyword, keyword.arg)
     insertions.append(_failing_case(keywords, named, told))

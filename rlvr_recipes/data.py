@@ -284,10 +284,31 @@ def _choice(record: Record, answer: str, options: str | Sequence[str], place: st
     gold = record[answer] if isinstance(record.get(answer), int) else _cell(record, answer, place, kinds)
     try:
         texts = by_letter(given)
-        letter = LETTERS[[*texts].index(gold_letter(gold, given))]
+        named = None if isinstance(options, str) else _named(gold, options, given)
+        letter = LETTERS[[*texts].index(gold_letter(gold, given)) if named is None else named]
     except (ValueError, IndexError) as error:
         raise UserError(f"{place}: the column {answer}: {error}") from error
     return {"options": [*texts.values()], "answer": letter}
+
+
+def _named(gold: Any, options: Sequence[str], texts: Sequence[str]) -> int | None:
+    """Which of several columns of options a gold names, by the column's name or its last letter or digit.
+
+    Raises:
+        ValueError: it is the text of another option too.
+
+    >>> _named("option_2", ["option_1", "option_2"], ["x", "y"]), _named("2", ["option_1", "option_2"], ["x", "y"])
+    (1, 1)
+    """
+    told = str(gold).casefold()
+    found = [
+        place for place, name in enumerate(options[: len(texts)]) if told in (name.casefold(), name[-1:].casefold())
+    ]
+    if len(found) != 1:
+        return None
+    if any(text == str(gold) for place, text in enumerate(texts) if place != found[0]):
+        raise ValueError(f"gold answer {gold!r} names the option {options[found[0]]} and is the text of another")
+    return found[0]
 
 
 def row(record: Record, place: str, kinds: dict[str, str], columns: Columns) -> Row:

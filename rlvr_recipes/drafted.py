@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,14 +220,26 @@ def _escaped(character: str) -> str:
     return character if character in "'\"" else repr(character)[1:-1]
 
 
+def width(line: str) -> int:
+    """How wide a line is to ruff: characters of Chinese, say, are two columns wide, and accents none.
+
+    >>> width("x = 1"), width("数 = 1")
+    (5, 6)
+    """
+    if line.isascii():
+        return len(line)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in line)
+    return len(line) + wide - sum(unicodedata.combining(character) > 0 for character in line)
+
+
 def pieces(text: str, indent: int) -> str:
     """A text as one literal where it fits on a line that is indented so, else as several below each other."""
-    if len(literal(text)) + indent < WIDTH:
+    if width(literal(text)) + indent < WIDTH:
         return literal(text)
     lines = []
     while text:
         size = min(len(text), WIDTH - indent - 10)
-        while len(literal(text[:size])) + indent >= WIDTH:
+        while width(literal(text[:size])) + indent >= WIDTH:
             size -= 1
         if size < len(text) and " " in text[size // 2 : size]:
             size = text.rindex(" ", 0, size) + 1
@@ -238,7 +251,7 @@ def pieces(text: str, indent: int) -> str:
 def listed(before: str, parts: Sequence[str], after: str, indent: int) -> str:
     """Parts in brackets as ruff would write them: on one line, or one a line with a comma behind the last."""
     line = " " * indent + before + ", ".join(parts) + after
-    if len(line) <= WIDTH and "\n" not in line:
+    if width(line) <= WIDTH and "\n" not in line:
         return line
     rows = "".join(f"{' ' * (indent + 4)}{part},\n" for part in parts)
     return f"{' ' * indent}{before}\n{rows}{' ' * indent}{after}"
@@ -416,7 +429,7 @@ def _column(column: str | Sequence[str]) -> str:
 
 def _assigned(name: str, text: str) -> str:
     line = f"{name} = {literal(text)}"
-    return line if len(line) <= WIDTH else f"{name} = (\n    {pieces(text, 4)}\n)"
+    return line if width(line) <= WIDTH else f"{name} = (\n    {pieces(text, 4)}\n)"
 
 
 def _harmless(text: str) -> str:

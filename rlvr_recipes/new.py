@@ -91,7 +91,7 @@ def draft(path: Path, own: argparse.Namespace) -> None:
     try:
         placed = rows_of(records, columns)
     except UserError as error:
-        if own.options or "options" not in columns:
+        if own.options or own.kind or "options" not in columns:
             raise
         say(f"{told}: no options are taken from {columns.pop('options')!r}, since then {error}")
         placed = rows_of(records, columns)

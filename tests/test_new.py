@@ -338,6 +338,20 @@ def test_an_option_that_some_rows_lack_stands_last_or_is_named(here: Path) -> No
         data.table("quiz.csv", "train", **options)
 
 
+def test_a_column_of_options_may_be_named_by_the_answer(here: Path) -> None:
+    columns = ["question", "choice_1", "choice_2", "choice_3", "answer"]
+    table(here / "quiz.csv", columns, [(f"{n}?", "x", "y", "z", n % 3 + 1) for n in range(30)])
+    new.main(["my_quiz", "--data", "quiz.csv"])
+    assert [row["answer"] for row in load_recipe("my_quiz.py").rows_of("train")[:4]] == ["A", "B", "C", "A"]
+    table(
+        here / "quiz.csv",
+        columns,
+        [(f"{n}?", "x", "3", "2", "choice_2") for n in range(29)] + [("?", "x", "3", "2", "2")],
+    )
+    with pytest.raises(UserError, match="line 31: the column answer: gold answer '2' names the option choice_2 and is"):
+        new.main(["other", "--data", "quiz.csv", "--kind", "choice"])
+
+
 def test_a_schema_of_the_table_is_shown_to_the_policy(here: Path) -> None:
     schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
     table(here / "my.jsonl", ["text", "schema", "output"], [(f"Ida is {n}.", schema, {"age": n}) for n in range(30)])
@@ -369,7 +383,7 @@ def test_what_does_not_fit_is_shown_with_its_place(here: Path, capsys: pytest.Ca
     assert not (here / "fourth.py").exists()
 
 
-NASTY = ["it's {x}", 'say "x"', "a\nb", "back\\slash", '"""', "%s {} #", "tab\there", "ünï→", "'\"'\""]
+NASTY = ["数学 题目", "it's {x}", 'say "x"', "a\nb", "back\\slash", '"""', "%s {} #", "tab\there", "ünï→", "'\"'\""]
 
 
 @pytest.mark.parametrize("name", NASTY)
