@@ -212,7 +212,7 @@ def by_sympy(rng: random.Random, task: str, x: str) -> Problem:
         b * f(inner), whole * sympy.exp(a * letter), letter * sympy.sin(a * letter) * b, b * sympy.log(letter**2 + a),
         sympy.exp(b * letter) + whole * letter, f(a * letter) + b * g(b * letter), letter * sympy.log(letter) * b,
     ])  # fmt: skip
-    return text(sympy.expand(sympy.diff(area, letter))), "", f"{text(area)} + C"
+    return text(sympy.expand(sympy.diff(area, letter), power_exp=False)), "", f"{text(area)} + C"
 
 
 def problem(rng: random.Random, level: int = DIFFICULTY) -> dict[str, str]:
