@@ -6,10 +6,8 @@ it pays the answers of other questions.
 """
 
 from collections.abc import Sequence
-from importlib import metadata as packages
 from typing import Any
 
-from rewards import isolate
 from rewards.completions import Completion, text_of
 from rewards.extract import TAG, extract, tagged
 from rewards.verdicts import LogExtra, Verdict, same_length
@@ -24,6 +22,8 @@ _tried: set[tuple[str, ...]] = set()  # rows whose golds were
 
 def check_installed() -> None:
     """Raises a `ModuleNotFoundError` with the remedy if reasoning-gym is not installed."""
+    from importlib import metadata as packages
+
     try:
         packages.version("reasoning-gym")  # importing it might find the recipe of that name
     except packages.PackageNotFoundError:
@@ -67,6 +67,8 @@ def solves_gym_task(
 
 
 def _judge(completion: str, row: tuple[str, ...]) -> Verdict:
+    from rewards import isolate
+
     text = tagged(completion)
     if text is None:
         return Verdict(False, None, None, extract(completion, (TAG,)).reason)
@@ -82,6 +84,8 @@ def _judge(completion: str, row: tuple[str, ...]) -> Verdict:
 
 
 def _run(job: str, row: tuple[str, ...], **more: Any) -> Any:
+    from rewards import isolate  # with subprocess, which most rewards do without
+
     name, options, question, answer, metadata = row
     entry = {"name": name, "options": options, "question": question, "answer": answer, "metadata": metadata}
     return isolate.run(job, module=_WORKER, seconds=SECONDS, **entry, **more)
@@ -93,6 +97,8 @@ def _try_golds(rows: Sequence[tuple[str, ...]]) -> None:
     Raises:
         ValueError: it judges them wrongly.
     """
+    from rewards import isolate
+
     new = [row for row in dict.fromkeys(rows) if row not in _tried]
     lucky: list[tuple[str, str]] = []
     for number, row in enumerate(new):

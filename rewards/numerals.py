@@ -4,7 +4,7 @@ import re
 from fractions import Fraction
 
 from rewards.grammar import LARGEST_EXPONENT, LONGEST_NUMERAL, Node, NotRead, num, tidy
-from rewards.units import CURRENCIES, SCALES, Unit, read_unit
+from rewards.units import CURRENCIES, SCALES, TAIL, Unit, read_unit
 
 _DIGITS = (
     re.compile(r"\d+|\d*\.\d+|\d+\."),  # 1234.5
@@ -76,7 +76,7 @@ def read_number(text: str) -> tuple[Node, Unit | None] | None:
     spaced = rest.startswith((" ", "\\", "-")) and not rest.startswith(("\\%", "\\$"))
     unit: Unit | None = None
     currency = _currency(match["currency"])
-    if currency and _RATE.match(rest):  # $5/kg, $18 an hour
+    if currency and (_RATE.match(rest) or TAIL.match(rest)):  # $5/kg, $18 an hour, $54 in total
         rest, spaced, currency = f" {_CODES[currency]}{rest}", True, None
     if rest.strip():
         if rest.startswith("-"):  # a 12-inch ruler

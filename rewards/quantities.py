@@ -66,15 +66,19 @@ def _pint_unit(name: str) -> Any:
 def quantity_of(text: str) -> tuple[Fraction, Unit | None] | None:
     """The exact value and the unit of an answer, or None where it is no quantity.
 
-    >>> quantity_of("5 m")
-    (Fraction(5, 1), Unit(name='m', words=frozenset()))
+    >>> quantity_of("5 m"), quantity_of("5m") == quantity_of("5 m")
+    ((Fraction(5, 1), Unit(name='m', words=frozenset())), True)
     """
-    values = list(readings(text))
+    spaced = _UNSPACED.sub(r"\1 ", text)  # 5m is no product here
+    values = list(readings(spaced))
     values += [inner for value in values if isinstance(value, Named) for inner in value.value]
     for value in values:
         if isinstance(value, Scalar) and written_out(value.node) and (number := rational(value.node)) is not None:
             return number, value.unit
     return None
+
+
+_UNSPACED = re.compile(r"(\d)(?=[A-Za-z]\W*\Z)")
 
 
 def rounded(value: Fraction, figures: int) -> set[Fraction]:

@@ -173,7 +173,7 @@ def changes_number(word: str) -> bool:
 
 _PLAIN_S = frozenset("gas bus class glass mass loss grass dress boss cross guess process access success".split())
 # What may follow the noun and leaves the number alone.
-_TAIL = re.compile(
+TAIL = re.compile(
     r"\s+(?:in total|in all|total|altogether|left|remaining|left over|each|apiece|old|tall|long|wide|high|deep|away|"
     r"of (?:the )?(?P<of>[a-z]+(?: [a-z]+)?))\Z"
 )
@@ -325,7 +325,7 @@ def _noun_name(text: str) -> str | None:
 
 def _without_tail(text: str) -> str:
     """The phrase without `in total`, `each`, `of rice`; `of ten` stays, which makes the phrase unreadable."""
-    match = _TAIL.search(text)
+    match = TAIL.search(text)
     if match is None or (match["of"] and any(_counts(word) for word in match["of"].split())):
         return text
     return text[: match.start()]
