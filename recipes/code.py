@@ -82,6 +82,10 @@ def prompt(row: Row, exemplars: prompts.Exemplars) -> list[dict[str, str]]:
     return prompts.chat(SYSTEM, exemplars, row["question"])
 
 
+SHOWN = zip(EXEMPLARS, [
+    ("larger", "assert larger(3, 8) == 8"), ("count_words", "assert count_words('to be or not') == 4"),
+    ("evens", "assert evens([4, 7, 10]) == (4, 10)"),
+], strict=True)  # fmt: skip
 DOUBLE = {
     "entry_point": "double",
     "tests": '["assert double(2) == 4"]',
@@ -97,6 +101,7 @@ RECIPE = Recipe(
     rewards={passes_tests: 1.0},
     config={"max_completion_length": 512, "max_steps": 300},
     cases=[
+        *[Case(text, entry_point=name, tests=f'["{test}"]', passes_tests=1.0) for (_, text), (name, test) in SHOWN],
         Case("Twice x:\n```python\ndef double(x):\n    return 2 * x\n```", **DOUBLE, passes_tests=1.0),
         Case("```py\ndouble = lambda x: x + x\n```\n```\nprint(double(2))\n```", **DOUBLE, passes_tests=1.0),
         Case("```python\ndef double(x):\n    return x * x\n```", **DOUBLE, passes_tests=0.35),

@@ -106,24 +106,25 @@ def prompt(row: Row, exemplars: prompts.Exemplars) -> str:
     return prompts.plain(exemplars, row["question"])
 
 
+SOLVED = [  # numbers, target, solution
+    ([3, 9, 5], 24, "3 * 5 = 15\n15 + 9 = 24\n#### 3 * 5 + 9"),
+    ([40, 6, 16], 4, "40 - 16 = 24\n24 / 6 = 4\n#### (40 - 16) / 6"),
+    ([7, 62, 30, 2], 53, "62 + 30 = 92\n92 / 2 = 46\n7 + 46 = 53\n#### 7 + (62 + 30) / 2"),
+    ([15, 6, 33, 9], 36, "6 * 9 = 54\n54 - 33 = 21\n21 + 15 = 36\n#### 6 * 9 - 33 + 15"),
+]
 PUZZLE = {"numbers": [3, 9, 5], "target": 24}  # of the cases
 
 RECIPE = Recipe(
     model="Qwen/Qwen2.5-0.5B",
     rows=rows,
     prompt=prompt,
-    exemplars=[
-        (asked([3, 9, 5], 24), "3 * 5 = 15\n15 + 9 = 24\n#### 3 * 5 + 9"),
-        (asked([40, 6, 16], 4), "40 - 16 = 24\n24 / 6 = 4\n#### (40 - 16) / 6"),
-        (asked([7, 62, 30, 2], 53), "62 + 30 = 92\n92 / 2 = 46\n7 + 46 = 53\n#### 7 + (62 + 30) / 2"),
-        (asked([15, 6, 33, 9], 36), "6 * 9 = 54\n54 - 33 = 21\n21 + 15 = 36\n#### 6 * 9 - 33 + 15"),
-    ],
+    exemplars=[(asked(numbers, target), solution) for numbers, target, solution in SOLVED],
     shots=4,
     stop=prompts.STOP,  # a base model goes on to invent the next question
     rewards={reaches_target: 1.0, answer_line: 0.1},
     config={"max_completion_length": 96, "max_steps": 300},
     cases=[
-        Case("3 * 5 = 15\n#### 3 * 5 + 9", **PUZZLE, reaches_target=1.0, answer_line=1.0),
+        *[Case(text, numbers=ns, target=t, reaches_target=1.0, answer_line=1.0) for ns, t, text in SOLVED],
         Case("So it is \\boxed{9 + 5 \\times 3 = 24}.", **PUZZLE, reaches_target=1.0, answer_line=0.0),
         Case("#### 3 * 9 - 5", **PUZZLE, reaches_target=0.0, answer_line=1.0),
         Case("#### 3 * 9 - 5 = 24", **PUZZLE, reaches_target=0.0, answer_line=1.0),

@@ -242,6 +242,7 @@ RECIPE = Recipe(
     config={"max_completion_length": 256, "max_steps": 300},
     cases=[
         Case(FAIR["answer"], **FAIR, correct_json=1.0, valid_json=1.0),
+        Case(WAY["answer"], **WAY, correct_json=1.0, valid_json=1.0),
         Case(f"```json\n{WAY['answer']}\n```", **WAY, correct_json=1.0, valid_json=1.0),
         Case(WAY["answer"].replace("2.5", "2.50"), **WAY, correct_json=1.0, valid_json=1.0),
         Case(FAIR["answer"].replace("80", "81"), **FAIR, correct_json=0.625, valid_json=1.0),

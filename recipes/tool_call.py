@@ -280,6 +280,11 @@ TIMER = '{"name": "set_timer", "arguments": {"minutes": 5}}'
 ONE = {"tools": TOOLS_SHOWN, "answer": f"[{BONN}]"}
 BOTH = {"tools": TOOLS_SHOWN, "answer": f"[{BONN}, {TIMER}]"}
 NONE = {"tools": TOOLS_SHOWN, "answer": "[]"}
+PARCEL = (
+    '[{"name": "send_message", "arguments": {"recipient": "Zoe", "text": "On my way"}}, '
+    '{"name": "track_parcel", "arguments": {"code": "0123456789"}}]'
+)
+TWO = {"tools": offered(["track_parcel", "send_message"]), "answer": PARCEL}
 
 RECIPE = Recipe(
     model="Qwen/Qwen2.5-0.5B-Instruct",
@@ -287,11 +292,7 @@ RECIPE = Recipe(
     prompt=prompt,
     exemplars=[
         (asked(TOOLS_SHOWN, "How will the weather be in Bonn in the next 3 days?"), f"[{BONN}]"),
-        (
-            asked(offered(["track_parcel", "send_message"]), 'Text Zoe "On my way". Also: Where is parcel 0123456789?'),
-            '[{"name": "send_message", "arguments": {"recipient": "Zoe", "text": "On my way"}}, '
-            '{"name": "track_parcel", "arguments": {"code": "0123456789"}}]',
-        ),
+        (asked(TWO["tools"], 'Text Zoe "On my way". Also: Where is parcel 0123456789?'), PARCEL),
         (asked(offered(["convert_currency", "play_music"]), "Set a timer for 12 minutes."), "[]"),
     ],
     shots=3,
@@ -303,6 +304,7 @@ RECIPE = Recipe(
         Case(f"I will look it up.\n```json\n{BONN}\n```", **ONE, correct_tool_call=1.0, valid_json=1.0),
         Case(BONN.replace("3", '3.0, "unit": "celsius"'), **ONE, correct_tool_call=1.0, valid_json=1.0),
         Case(f"[{TIMER}, {BONN}]", **BOTH, correct_tool_call=1.0, valid_json=1.0),
+        Case(PARCEL, **TWO, correct_tool_call=1.0, valid_json=1.0),
         Case("[]", **NONE, correct_tool_call=1.0, valid_json=1.0),
         Case(f"[{TIMER}]", **BOTH, correct_tool_call=0.4, valid_json=1.0),
         Case(BONN.replace("3", '"3"'), **ONE, correct_tool_call=0.45, valid_json=1.0),
