@@ -429,7 +429,10 @@ def _column(column: str | Sequence[str]) -> str:
 
 def _assigned(name: str, text: str) -> str:
     line = f"{name} = {literal(text)}"
-    return line if width(line) <= WIDTH else f"{name} = (\n    {pieces(text, 4)}\n)"
+    if width(line) <= WIDTH:
+        return line
+    inner = f"    {literal(text)}"
+    return f"{name} = (\n{inner if width(inner) <= WIDTH else f'    {pieces(text, 4)}'}\n)"
 
 
 def _harmless(text: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from rlvr_recipes import UserError, check, command, data, load_recipe, new, show, train
+from rlvr_recipes import UserError, check, command, data, drafted, load_recipe, new, show, train
 from rlvr_recipes.recipe import CHANGE, find_recipe
 from rlvr_recipes.runs import RunFolder
 from tests.conftest import PROJECT, TINY
@@ -403,6 +404,19 @@ def test_any_name_of_file_and_column_and_any_text_is_written_soundly(name: str, 
         assert recipe.rows_of("train")[3]["question"] == rows[3][0]
         assert recipe.exemplars[0][0] == rows[0][0]
         assert show.main([str(made)]) == 0
+
+
+def test_any_text_is_written_as_ruff_would_write_it(here: Path) -> None:
+    rng = random.Random(4)
+    characters = [*"ab  '\"\\\n\t{}é数🎉%#\r\x00\x1b", "\u0301", "\u200b", "\u202e", "\ufeff", "\u2028", "ｗ"]
+    sizes = [3, 20, 50, 100, 105, 110, 115, 120, 300]
+    pairs = [tuple("".join(rng.choices(characters, k=rng.choice(sizes))) for _ in range(2)) for _ in range(150)]
+    lines = [drafted.listed("(", [drafted.pieces(text, 8) for text in pair], "),", 4) for pair in pairs]
+    (here / "texts.py").write_text("\n".join(["PAIRS = [", *lines, "]", ""]), encoding="utf-8")
+    written: dict[str, Any] = {}
+    exec((here / "texts.py").read_text(encoding="utf-8"), written)
+    assert written["PAIRS"] == pairs
+    formatted(here / "texts.py")
 
 
 def test_a_draft_works_from_any_folder_and_as_the_copy_in_a_run_folder(
