@@ -130,19 +130,28 @@ def _agree(problem: Problem, answer: str, other: str) -> bool:
 # ----------------------------------------------------------------------------------------------------------- problems
 
 
-@lru_cache(maxsize=16384)
 def problem_of(task: str, expression: str, variable: str, answer: str) -> Problem:
     """A row as it is verified.
 
     Raises:
         ValueError: it cannot be read, or its answer is not right.
     """
-    row = f"row with task {task!r}, expression {expression!r}, variable {variable!r}, answer {answer!r}"
-    if task not in ASKED:
-        raise ValueError(f"{row}: the task must be one of {', '.join(ASKED)}")
-    for name, value in (("expression", expression), ("variable", variable), ("answer", answer)):
+    row = {"task": task, "expression": expression, "variable": variable, "answer": answer}
+    for name, value in row.items():
         if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{row}: the {name} is no text")
+            raise ValueError(f"{_named(row)}: the {name} is no text")
+    return _problem_of(**row)
+
+
+def _named(row: dict[str, str]) -> str:
+    return "row with " + ", ".join(f"{name} {value!r:.200}" for name, value in row.items())
+
+
+@lru_cache(maxsize=16384)
+def _problem_of(**row: str) -> Problem:
+    task, expression, variable, answer = row.values()
+    if task not in ASKED:
+        raise ValueError(f"{_named(row)}: the task must be one of {', '.join(ASKED)}")
     try:
         letter = _read(variable)
         if letter.op != "sym":
@@ -151,9 +160,9 @@ def problem_of(task: str, expression: str, variable: str, answer: str) -> Proble
         if task == "simplify":
             problem = replace(problem, most=_fewer(operations(_read(answer)), operations(problem.node)))
     except NotRead as error:
-        raise ValueError(f"{row}: {error}") from None
+        raise ValueError(f"{_named(row)}: {error}") from None
     if reason := refusal(problem, answer):
-        raise ValueError(f"{row}: the answer is not right: {reason}")
+        raise ValueError(f"{_named(row)}: the answer is not right: {reason}")
     return problem
 
 
@@ -330,7 +339,9 @@ def _presents(problem: Problem, side: str) -> bool:
         letter, inner = match[2], match[1]
     else:
         return False
-    return letter == problem.variable and equivalent(_read(inner), problem.node)
+    node = _read(inner)
+    _check_parts(node)
+    return letter == problem.variable and equivalent(node, problem.node)
 
 
 # --------------------------------------------------------------------------------------------------------- the value

@@ -242,6 +242,7 @@ def test_messages_are_read_and_verdicts_are_logged() -> None:
         (("derive", "x^2", "x", "2*x"), "the task must be one of"),
         (("differentiate", "", "x", "2*x"), "the expression is no text"),
         (("differentiate", "x^2", "x", None), "the answer is no text"),
+        (("differentiate", "x^2", ["x"], "2*x"), "the variable is no text"),
         (("differentiate", "x^2", "2", "2*x"), "the variable is no letter"),
         (("differentiate", "x^^2", "x", "2*x"), "cannot read"),
         (("differentiate", "x^2", "x", "3*x"), "the answer is not right: not the same polynomial"),
