@@ -50,8 +50,9 @@ def say(text: str) -> None:
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
     """Runs a command's `main` with the words of the command line and exits."""
-    if sys.path[0] == os.getcwd():  # put there by python -m; a code.py or random.py here must not hide Python's own
-        sys.path.append(sys.path.pop(0))
+    if (here := os.getcwd()) in sys.path:  # by python -m; a datasets.py here must not hide what is installed
+        sys.path.remove(here)
+        sys.path.append(here)
     # Before torch and transformers are imported: nothing but our own lines on the terminal.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import recipes
 import rewards
@@ -55,9 +55,24 @@ TAKEN = frozenset(
 CHANGE = "CHANGE: "  # begins what is still to be written in a recipe that `new` made
 
 
+class _NotItself:
+    """Keeps a recipe from importing itself: named as a package that is not installed, it is not that package."""
+
+    running: Path | None = None  # the recipe whose code runs
+    originals: ClassVar[dict[Path, Path]] = {}  # of copies
+
+    @classmethod
+    def find_spec(cls, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if path is None and cls.running is not None and name == cls.running.stem:
+            found = importlib.machinery.PathFinder.find_spec(name)
+            if found is not None and found.origin == str(cls.running):
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 @contextmanager
 def users_code(path: Path) -> Iterator[None]:
     """Turns whatever a recipe's own code raises into a `UserError` with its file and line."""
+    before, _NotItself.running = _NotItself.running, _NotItself.originals.get(path, path)
     try:
         yield
     except (UserError, KeyboardInterrupt):
@@ -70,6 +85,8 @@ def users_code(path: Path) -> Iterator[None]:
         helper = Path(beside[-1].filename).name if beside and beside[-1].filename != str(path) else None
         where = f" ({helper}, line {beside[-1].lineno})" if helper is not None else ""
         raise UserError(f"{place}: {type(error).__name__}: {error}{where}") from error
+    finally:
+        _NotItself.running = before
 
 
 def check_split(split: str) -> None:
@@ -386,19 +403,6 @@ def _import_from(folder: Path) -> None:
     sys.path += [*map(str, _FOLDERS), *here]
 
 
-class _NotItself:
-    """Finds no module in the recipe that imports it: named as a package that is not installed, it is not that one."""
-
-    recipe: str = ""  # the last one that was loaded
-
-    @classmethod
-    def find_spec(cls, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        if path is None and name == Path(cls.recipe).stem:
-            found = importlib.machinery.PathFinder.find_spec(name)
-            if found is not None and found.origin == cls.recipe:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
 def _is_anothers(name: str, module: ModuleType, folder: Path) -> bool:
     """Whether a module was found beside another recipe."""
     top = name.partition(".")[0]
@@ -440,7 +444,8 @@ def load_recipe(name_or_path: str, name: str | None = None, original: Path | Non
     sys.modules[module_name] = module  # so that a reward defined in the recipe pickles
     folder = (original or path).parent
     _import_from(folder)
-    _NotItself.recipe = str(original or path)
+    if original is not None:
+        _NotItself.originals[path] = original
     if _NotItself not in sys.meta_path:
         sys.meta_path.insert(0, _NotItself)
     known = set(sys.modules)

@@ -619,6 +619,9 @@ def test_a_recipe_named_as_a_package_that_is_not_installed_is_not_taken_for_it(h
         load_recipe("gymnastics_3c").rows_of("train")
     (here / "other.py").write_text("from gymnastics_3c import rows\n" + HEAD + RECIPE)
     assert load_recipe("other").rows_of("train") == list("train")
+    import gymnastics_3c  # pyright: ignore[reportMissingImports]  # outside it may be imported
+
+    assert gymnastics_3c.RECIPE.model == "m"
 
 
 def test_an_error_in_a_helper_is_said_with_the_helpers_line(here: Path) -> None:
