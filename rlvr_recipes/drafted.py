@@ -175,10 +175,11 @@ def named_or_guessed(name: str | None, usual: Sequence[str], names: Sequence[str
         UserError: there is none.
     """
     if name is not None:
-        if name not in names:
+        found = [each for each in names if each == name] or [each for each in names if each.strip() == name.strip()]
+        if not found:
             raise UserError(f"there is no column {name}{nearest(name, names)} (found: {', '.join(names)})")
-        return name
-    found = [each for want in usual for each in names if each.casefold() == want]
+        return found[0]
+    found = [each for want in usual for each in names if each.strip().casefold() == want]
     if not found:
         raise UserError(f"which column is the {what}? say --{what} NAME (found: {', '.join(names)})")
     return found[0]

@@ -285,6 +285,15 @@ def test_columns_that_are_no_options_are_not_taken_for_them(here: Path, capsys: 
         new.main(["other", "--data", "my.csv", "--options", "a", "b"])
 
 
+def test_columns_are_found_by_usual_names_and_with_spaces_around_them(here: Path) -> None:
+    for number, (question, answer) in enumerate([("Problem", "TARGET"), ("prompt", "label"), ("question", " answer")]):
+        table(here / "my.csv", ["id", question, answer], [(n, *row) for n, row in enumerate(sums(20))])
+        new.main([f"task_{number}", "--data", "my.csv"])
+        assert load_recipe(f"task_{number}.py").rows_of("train")[1] == {"question": "What is 1 + 2?", "answer": "3"}
+    new.main(["by_name", "--data", "my.csv", "--answer", "answer"])
+    assert 'answer=" answer")' in (here / "by_name.py").read_text()
+
+
 def test_one_answer_for_all_and_worked_solutions(here: Path) -> None:
     table(here / "my.csv", ["question", "answer"], [(f"{n}?", 7) for n in range(30)])
     new.main(["my_task", "--data", "my.csv"])
