@@ -216,15 +216,20 @@ def by_sympy(rng: random.Random, task: str, x: str) -> Problem:
 
 
 def problem(rng: random.Random, level: int = DIFFICULTY) -> dict[str, str]:
-    """One row: what is asked, of which expression in which letter, and an answer with the step before it."""
+    """One row of a task and a letter drawn at random."""
     task, x = rng.choice(TASKS), rng.choice("xyt")
     makers = {"differentiate": differentiate, "integrate": integrate, "expand": expand, "factor": factor,
               "solve": solve, "simplify": simplify}  # fmt: skip
     expression, step, answer = makers[task](rng, x, level)
+    return row_of(task, expression, x, f"{step}\n#### {answer}".lstrip("\n"))
+
+
+def row_of(task: str, expression: str, x: str, solution: str) -> dict[str, str]:
+    """One row: `question`, `solution`, `answer`, and what is asked: `task`, of which `expression`, in which `variable`."""
     return {
         "question": QUESTIONS[task].format(x=x, expression=expression),
-        "solution": f"{step}\n#### {answer}".lstrip("\n"),
-        "answer": answer,
+        "solution": solution,
+        "answer": solution.split("#### ")[1],
         "task": task,
         "expression": expression,
         "variable": x,
@@ -233,8 +238,8 @@ def problem(rng: random.Random, level: int = DIFFICULTY) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def all_rows() -> dict[str, list[dict[str, str]]]:
-    """The rows of every split; a question drawn for an earlier one is drawn again."""
-    seen: set[str] = set()
+    """The rows of every split; a question that is an exemplar's or stands in an earlier split is drawn again."""
+    seen = {row["question"] for row in SOLVED}
     made: dict[str, list[dict[str, str]]] = {}
     for split, (seed, size) in SPLITS.items():
         rng, made[split] = random.Random(seed), []
@@ -247,7 +252,7 @@ def all_rows() -> dict[str, list[dict[str, str]]]:
 
 
 def rows(split: str) -> list[dict[str, str]]:
-    """Rows with `question`, `solution`, `answer`, and what is asked: `task`, `expression`, `variable`."""
+    """The rows of a split, as `row_of` makes them."""
     return all_rows()[split]
 
 
@@ -255,41 +260,37 @@ def prompt(row: dict[str, str], exemplars: prompts.Exemplars) -> str:
     return prompts.plain(exemplars, row["question"])
 
 
-DERIVATIVE = {"task": "differentiate", "expression": "3*x^2 + 5*x", "variable": "x", "answer": "6*x + 5"}
-INTEGRAL = {"task": "integrate", "expression": "2*x", "variable": "x", "answer": "x^2 + C"}
-FACTORS = {"task": "factor", "expression": "x^2 - 1", "variable": "x", "answer": "(x - 1)*(x + 1)"}
-EXPANSION = {"task": "expand", "expression": "(2*y - 5)*(y + 3)", "variable": "y", "answer": "2*y^2 + y - 15"}
-SUM = {"task": "simplify", "expression": "3*(y + 4) - 5*y - 1", "variable": "y", "answer": "-2*y + 11"}
-ROOTS = {"task": "solve", "expression": "x^2 - 2*x - 3 = 0", "variable": "x", "answer": "x = -1, x = 3"}
+SOLVED = [
+    row_of("differentiate", "4*x^3 - 6*x + 2", "x", "#### 12*x^2 - 6"),
+    row_of("expand", "(2*y - 5)*(y + 3)", "y", "2*y^2 + 6*y - 5*y - 15\n#### 2*y^2 + y - 15"),
+    row_of("factor", "2*t^2 - 2*t - 24", "t", "2*(t^2 - t - 12)\n#### 2*(t + 3)*(t - 4)"),
+    row_of("solve", "x^2 + 3*x - 10 = 0", "x", "(x - 2)*(x + 5) = 0\n#### x = -5, x = 2"),
+    row_of("integrate", "9*t^2 - 4*t", "t", "#### 3*t^3 - 2*t^2 + C"),
+    row_of("simplify", "3*(y + 4) - 5*y - 1", "y", "3*y + 12 - 5*y - 1\n#### -2*y + 11"),
+]
+DERIVATIVE, EXPANSION, FACTORS, ROOTS, INTEGRAL, SUM = SOLVED
 
 RECIPE = Recipe(
     model="Qwen/Qwen2.5-0.5B",
     rows=rows,
     prompt=prompt,
-    exemplars=[
-        ("Differentiate with respect to x: 4*x^3 - 6*x + 2", "#### 12*x^2 - 6"),
-        ("Expand: (2*y - 5)*(y + 3)", "2*y^2 + 6*y - 5*y - 15\n#### 2*y^2 + y - 15"),
-        ("Factor completely over the integers: 2*t^2 - 2*t - 24", "2*(t^2 - t - 12)\n#### 2*(t + 3)*(t - 4)"),
-        ("Find all real solutions x: x^2 + 3*x - 10 = 0", "(x - 2)*(x + 5) = 0\n#### x = -5, x = 2"),
-        ("Integrate with respect to t: 9*t^2 - 4*t", "#### 3*t^3 - 2*t^2 + C"),
-        ("Simplify: 3*(y + 4) - 5*y - 1", "3*y + 12 - 5*y - 1\n#### -2*y + 11"),
-    ],
+    exemplars=[(row["question"], row["solution"]) for row in SOLVED],
     shots=6,
     stop=prompts.STOP,  # a base model goes on to invent the next question
     rewards={solves_symbolic: 1.0, answer_line: 0.1},
     config={"max_completion_length": 96, "max_steps": 300},
     cases=[
-        Case(" #### 6x + 5", **DERIVATIVE, solves_symbolic=1.0, answer_line=1.0),
-        Case(" #### 6*x + 5 + C", **DERIVATIVE, solves_symbolic=0.0, answer_line=1.0),
-        Case(" The answer is x^2 - 3.", **INTEGRAL, solves_symbolic=1.0, answer_line=0.0),
-        Case(" #### \\int 2*x dx", **INTEGRAL, solves_symbolic=0.0, answer_line=1.0),
-        Case(" #### (1 + x)(x - 1)", **FACTORS, solves_symbolic=1.0, answer_line=1.0),
-        Case(" #### x^2 - 1", **FACTORS, solves_symbolic=0.0, answer_line=1.0),
-        Case(" 2*y^2 + 6*y - 5*y - 15\n#### 2*y^2 + y - 15", **EXPANSION, solves_symbolic=1.0, answer_line=1.0),
+        *[Case(row["solution"], **row, solves_symbolic=1.0, answer_line=1.0) for row in SOLVED],
+        Case(" #### 12x² - 6", **DERIVATIVE, solves_symbolic=1.0, answer_line=1.0),
+        Case(" #### 12*x^2 - 6 + C", **DERIVATIVE, solves_symbolic=0.0, answer_line=1.0),
+        Case(" The answer is t^2(3t - 2) + 7.", **INTEGRAL, solves_symbolic=1.0, answer_line=0.0),
+        Case(" #### \\int (9*t^2 - 4*t) dt", **INTEGRAL, solves_symbolic=0.0, answer_line=1.0),
         Case(" #### 2*y^2 + 6*y - 5*y - 15", **EXPANSION, solves_symbolic=0.0, answer_line=1.0),
-        Case(" #### 11 - 2y", **SUM, solves_symbolic=1.0, answer_line=1.0),
-        Case(" #### x = 3 or x = -1", **ROOTS, solves_symbolic=1.0, answer_line=1.0),
-        Case(" #### x = 3", **ROOTS, solves_symbolic=0.0, answer_line=1.0),
-        Case(" #### x = -1, x = 1, x = 3", **ROOTS, solves_symbolic=0.0, answer_line=1.0),
+        Case(" #### -2(4 - t)(t + 3)", **FACTORS, solves_symbolic=1.0, answer_line=1.0),
+        Case(" #### (2*t + 6)*(t - 4)", **FACTORS, solves_symbolic=0.0, answer_line=1.0),
+        Case(" #### x = 2 or x = -5", **ROOTS, solves_symbolic=1.0, answer_line=1.0),
+        Case(" #### x = 2", **ROOTS, solves_symbolic=0.0, answer_line=1.0),
+        Case(" #### x = -5, x = 2, x = 5", **ROOTS, solves_symbolic=0.0, answer_line=1.0),
+        Case(" #### 3*(y + 4) - 5*y - 1", **SUM, solves_symbolic=0.0, answer_line=1.0),
     ],
 )
