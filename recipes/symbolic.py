@@ -225,7 +225,7 @@ def problem(rng: random.Random, level: int = DIFFICULTY) -> dict[str, str]:
 
 
 def row_of(task: str, expression: str, x: str, solution: str) -> dict[str, str]:
-    """One row: `question`, `solution`, `answer`, and what is asked: `task`, of which `expression`, in which `variable`."""
+    """One row; `task`, `expression` and `variable` say what is asked, and `answer` is how `solution` ends."""
     return {
         "question": QUESTIONS[task].format(x=x, expression=expression),
         "solution": solution,
