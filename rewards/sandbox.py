@@ -1,9 +1,10 @@
 """Runs a Python function that a model wrote, isolated by bubblewrap, and gives what it returned for given arguments.
 
 Each program has a sandbox of its own (https://github.com/containers/bubblewrap): its own namespaces without a network,
-a read-only system of the interpreter, its standard library and the shared objects these need, an empty /tmp of 8 MiB,
-no /proc, no environment, no capability, an unprivileged user, a filter that refuses system calls which start processes
-and threads or reach past the namespaces, and limits on time, memory, files and output. It dies with who started it.
+a read-only system of the interpreter, its standard library (no installed packages) and the shared objects these need,
+an empty /tmp of 8 MiB, no /proc, no environment, no capability, an unprivileged user, a filter that refuses system
+calls which start processes and threads or reach past the namespaces, and limits on time, memory, files and output. It
+dies with who started it.
 
 The verdict is not made there: the program gets arguments, never the right answers, and what it returns is data.
 
@@ -146,6 +147,8 @@ def _command(bwrap: str, as_root: bool, filter_fd: int) -> list[str]:
     }  # else as private as a home is
     made = [word for folder in sorted(folders) for word in ("--perms", "755", "--dir", folder)]
     binds = [word for place in _needed() for word in ("--ro-bind", os.path.realpath(place), place)]
+    packages = map(str, Path(_needed()[1]).glob("*-packages"))  # what is installed there may hold the hidden tests
+    hidden = [word for each in packages for word in ("--size", "4096", "--tmpfs", each, "--remount-ro", each)]
     rights = "--cap-drop ALL --cap-add CAP_SETUID --cap-add CAP_SETGID"  # given up in inside.py, with being root
     mine = "--unshare-user --uid 65534 --gid 65534 --disable-userns"
     return [
@@ -153,7 +156,7 @@ def _command(bwrap: str, as_root: bool, filter_fd: int) -> list[str]:
         *"--unshare-ipc --unshare-pid --unshare-net --unshare-uts --unshare-cgroup-try --hostname sandbox".split(),
         *"--die-with-parent --new-session --clearenv".split(),
         *(word for name, value in _environment(True).items() for word in ("--setenv", name, value)),
-        "--perms", "1777", "--size", str(_TMP), "--tmpfs", "/tmp", *made, *binds,
+        "--perms", "1777", "--size", str(_TMP), "--tmpfs", "/tmp", *made, *binds, *hidden,
         "--ro-bind", str(_INSIDE), "/inside.py",
         "--dev-bind", "/dev/null", "/dev/null",
         "--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(filter_fd),

@@ -114,6 +114,25 @@ def test_only_the_interpreter_and_its_libraries_are_there(tmp_path: Path) -> Non
 
 
 @needs_isolation
+def test_installed_packages_are_not_there_this_one_with_its_hidden_tests_among_them() -> None:
+    source = """
+import os
+def f():
+    library = os.path.dirname(os.__file__)
+    folders = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
+    found = [name for folder in folders if os.path.isdir(folder) for name in os.listdir(folder)]
+    for folder in folders:
+        try:
+            open(os.path.join(folder, "x"), "w")
+            found.append("x")
+        except OSError:
+            pass
+    return found
+"""
+    assert gave(source) == []
+
+
+@needs_isolation
 def test_files_of_the_home_cannot_be_read() -> None:
     source = "import os\ndef f(home):\n    return [name for folder, _, names in os.walk(home) for name in names if 'python' not in folder]"
     assert [name for name in gave(source, str(Path.home())) if not name.startswith(("python", "libpython"))] == []
