@@ -96,7 +96,9 @@ def row(entry: Mapping[str, Any], task: str, options: str) -> Row:
     if ast.literal_eval(literal) != metadata:
         raise ValueError("an entry's metadata is not what its literal says")
     gold = gold if isinstance(gold, str) else json.dumps(gold)
-    return {"question": str(entry["question"]), "answer": gold, "task": task, "options": options, "metadata": literal}
+    shown = {"solution": f"<answer>{gold}</answer>"} if gold else {}
+    asked = {"question": str(entry["question"]), "answer": gold, "task": task, "options": options, "metadata": literal}
+    return {**asked, **shown}
 
 
 def make(task: str, options: str, seed: int, sizes: Mapping[str, int]) -> dict[str, Any]:
