@@ -24,6 +24,7 @@ FAR = 60  # at least one of which is larger
 TRIES = 400
 MOST_LETTERS = 12
 MOST_SIGNS = 4  # of absolute values, each of which doubles the work
+MOST_NESTED = 2  # of absolute values in each other
 MOST_DIGITS = 4_000
 MOST_JOBS = 5  # for a worker process, to compare two answers
 
@@ -82,6 +83,8 @@ def equivalent(one: Node, other: Node) -> bool:
         return False
     if compare.letters and not compare.complex:
         pair = with_absolute_values(one), with_absolute_values(other)
+        if max(map(_nested, pair)) > MOST_NESTED:
+            raise NotRead(f"absolute values nested deeper than {MOST_NESTED}")
         if any(part.op == "call" and part.value == "abs" for node in pair for part in parts_of(node)):
             return compare.functions() and _equal_under_every_sign(*pair)
     return compare.constants() if not compare.letters else compare.functions()
@@ -181,9 +184,17 @@ def _absolute(node: Node) -> Node:
         return node._replace(args=tuple(_absolute(part) for part in node.args), value=None)
     if node.op == "neg":
         return _absolute(node.args[0])
+    if node.op == "call" and node.value == "abs":
+        return node
     if node.op == "pow" and (exponent := rational(node.args[1])) is not None and exponent.denominator == 1:
         return Node("pow", (_absolute(node.args[0]), node.args[1]))
     return Node("call", (node,), "abs")
+
+
+def _nested(node: Node) -> int:
+    """How deep absolute values of letters stand in each other: each level multiplies the work."""
+    deepest = max(map(_nested, node.args), default=0)
+    return deepest + (node.op == "call" and node.value == "abs" and bool(symbols_of(node)))
 
 
 def _signs_of(*nodes: Node) -> list[Node]:

@@ -43,6 +43,16 @@ def refusals(step: int = 1, start: int = 0) -> list[str]:
     return found
 
 
+def test_absolute_values_in_each_other_are_compared_or_refused_at_once() -> None:
+    began = time.perf_counter()
+    assert equal("abs(abs(x))", "|x|")
+    assert not equal("abs(abs(abs(x - 1) - 1) - 1)", "|x|")
+    deep = "abs(" * 19 + "x" + ")" * 19
+    assert not judge(f"So \\boxed{{{deep}}}, that is:\n#### abs(x)", "5").paid
+    equal(deep, "|x|"), equal("sqrt((" * 6 + "x" + ")^2)" * 6, "|x|")
+    assert time.perf_counter() - began < SECONDS
+
+
 def peak_memory() -> int:
     """The most MiB this process has held; not getrusage's, which counts the process that it was forked from."""
     found = re.search(r"VmHWM:\s*(\d+) kB", STATUS.read_text())
@@ -162,7 +172,8 @@ def test_the_servers_end_with_the_process_that_started_them(end: str) -> None:
     code = (
         "import os, sys, threading, time; import tests.test_hostile as t; from rewards import equal, isolate\n"
         "equal('x^2 < 4', '(-2, 2)')\n"
-        "print(*[s.process.pid for s in isolate._pools[isolate.SOLVING].free.queue if s is not None], flush=True)\n" + end
+        "print(*[s.process.pid for s in isolate._pools[isolate.SOLVING].free.queue if s is not None], flush=True)\n"
+        + end
     )
     root = Path(__file__).parent.parent
     made = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)

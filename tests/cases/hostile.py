@@ -17,6 +17,15 @@ def nest(a, core, b, n):
 
 
 LITERALS = {
+    # ---- absolute values in each other, each of which multiplied the work by seven
+    "absolute": [
+        nest("abs(", "x", ")", 6),
+        nest("|1+", "x", "|", 5),
+        nest("\\left|", "x-3", "\\right|", 19),
+        nest("sqrt((1+", "x", ")^2)", 7),
+        nest("\\sqrt{", "x^2", "^2}", 8),
+        nest("abs(abs(", "x-y", "))", 4) + "-" + nest("abs(", "y", ")", 8),
+    ],
     # ---- power towers, in many notations (none is 1)
     "tower": [
         r"9^{9^{9^9}}",
