@@ -15,7 +15,6 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -363,6 +362,8 @@ def passes_tests(
     texts = [text_of(completion) for completion in completions]
     shown = [parse_tests(row, name) for row, name in zip(tests, entry_point, strict=True)]
     more = [[] if row is None else parse_tests(row, name) for row, name in zip(hidden, entry_point, strict=True)]
+    from concurrent.futures import ThreadPoolExecutor  # late, since it brings logging
+
     pool = ThreadPoolExecutor(sandbox.WORKERS)
     try:
         judge = partial(_judge, limits=limits, isolated=isolated)

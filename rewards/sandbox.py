@@ -21,12 +21,14 @@ import select
 import shutil
 import signal
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 _RANKS = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of one training on this machine
 WORKERS = max(
@@ -123,6 +125,8 @@ def _interpreter() -> Path:
 @functools.cache
 def _needed() -> tuple[str, ...]:
     """The files and folders that the interpreter needs: itself, its standard library, shared objects."""
+    import subprocess  # late, since plain answers need none of it
+
     ldd = shutil.which("ldd")
     if ldd is None:
         raise NoIsolation(f"there is no ldd on this machine, which says what the interpreter needs; {_GET_IT}")
@@ -234,6 +238,8 @@ def isolation() -> tuple[str, bool]:
 
 
 def _run(bwrap: str, as_root: bool, source: str, entry_point: str, calls: Sequence[Call], limits: Limits) -> Ran:
+    import subprocess  # late, since plain answers need none of it
+
     rights = {
         "RLIMIT_CPU": limits.cpu, "RLIMIT_AS": limits.memory, "RLIMIT_NPROC": 1, "RLIMIT_NOFILE": 32,
         "RLIMIT_FSIZE": _TMP, "RLIMIT_CORE": 0, "RLIMIT_MSGQUEUE": 0, "RLIMIT_MEMLOCK": 0,
@@ -265,7 +271,7 @@ def _run(bwrap: str, as_root: bool, source: str, entry_point: str, calls: Sequen
         _end(process, group=not bwrap)
 
 
-def _read(process: subprocess.Popen[bytes], limits: Limits) -> Ran:
+def _read(process: "Popen[bytes]", limits: Limits) -> Ran:
     """What the process writes until it ends or is over a limit."""
     assert process.stdout is not None
     assert process.stderr is not None
@@ -292,15 +298,17 @@ def _read(process: subprocess.Popen[bytes], limits: Limits) -> Ran:
     return Ran(lines[1:], ended or _death(process, limits))
 
 
-def _death(process: subprocess.Popen[bytes], limits: Limits) -> str:
+def _death(process: "Popen[bytes]", limits: Limits) -> str:
     """Whether a process whose output has ended was killed, which only its limits and itself do."""
+    import subprocess  # late, since plain answers need none of it
+
     with contextlib.suppress(subprocess.TimeoutExpired):
         if process.wait(0.5) in (-signal.SIGKILL, 128 + signal.SIGKILL):
             return f"killed, by its limit of {limits.cpu} s of CPU time or by itself"
     return ""
 
 
-def _end(process: subprocess.Popen[bytes], group: bool) -> None:
+def _end(process: "Popen[bytes]", group: bool) -> None:
     """Kills whatever is left, and waits until it is gone."""
     assert process.stdout is not None
     assert process.stderr is not None
