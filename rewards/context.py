@@ -137,6 +137,8 @@ _DOUBT = re.compile(
     not never neither nor cannot can['’]t don doesn isn wasn aren won without hardly barely
     wrong incorrect false bogus fake mistak* naive* fails? failed failing nobody no_one none
     deny denies denied refus* disagree* reject* rule_out ruled_out eliminat* avoid* stop
+    # as others say it
+    nicht kein* falsch* faux faus* erron* incorrect[ao]s?
     # it is something else
     except instead other_than different_from far_from anything_but unlike
     either(?!_(?:less|greater|more|smaller|larger|below|above)) or(?!_(?:less|greater|more|smaller|larger)_than)
@@ -156,7 +158,7 @@ _DOUBT = re.compile(
     say says said saying claim* think thinks thought believ* told rumou?r* alleged* reported*
     asks?(?<!question_asks)(?<!problem_asks)(?<!exercise_asks)
     quote quotes quoted quoting quotation write(?<!i_write)(?<!we_write)(?<!will_write)(?<!ll_write)(?<!t_me_write)
-    writes written(?!_out|_as|_in) someone textbook
+    writes written(?!_out|_as|_in) user_wrote someone textbook
     people(?=_(?:get|got|find|put|answer|choose)) student(?=_(?:got|gets|found|answered|computed|obtained))
     why what(?!_we_need)
     # it only looks so
@@ -191,7 +193,8 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 _CONDITION = re.compile(
-    r"\b(?:if|unless|provided|providing|suppose|supposing|assuming|imagine|pretend|hypothetically|ignoring|had)\b"
+    r"\b(?:if|unless|(?<!the )(?<!text )(?<!schema )(?<!data )(?<!information )(?<!tools )provided|providing|suppose|"
+    r"supposing|assuming|imagine|pretend|hypothetically|ignoring|had)\b"
     r"(?:(?!\bthen\b|,).)*?,\s*(?!then\b|so\b)[^,]*$",
     re.IGNORECASE,
 )
@@ -251,7 +254,7 @@ _LUCK = re.compile(
 )
 _ANNOUNCED = re.compile(  # before the answer, of the answer
     r"\b(?:ignore|disregard|skip)\s+(?:the|this|that|my|whatever|what)\s+[^.\n]{0,30}"
-    r"\b(?:box\w*|answer|tag|line|value|number)\b|"
+    r"\b(?:box\w*|answer|tag|line|value|number|calls?|json)\b|"
     r"\b(?:about|going)\s+to\s+(?:box|write|give|put|state|enter|submit)\b[^.\n]{0,60}"
     r"\b(?:wrong|false|incorrect|fake|decoy|random|not)\b|"
     r"\b(?:next|following|coming)\s+(?:box|boxed|answer|value|number|line|tag)\b[^.\n]{0,60}"

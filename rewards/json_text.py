@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
-from rewards.context import Nothing, check_before
+from rewards.context import Nothing, check_before, listed
 
 Json: TypeAlias = Any  # None, bool, int, Fraction, str, list of Json, dict from str to Json
 
@@ -158,15 +158,34 @@ _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<end_o
 _MOST_ENDS = 8
 _FENCE_LINE = re.compile(r"^ {0,3}```([^\n]*)$", re.MULTILINE)
 _TOOL_TAG = re.compile(r"<(/?)tool_call>")
+_ONE_LINE = re.compile(r"^ {0,3}```(?:json)? *([{\[][^\n]*[}\]]) *```[ \r]*$", re.MULTILINE)
 _MOST_BLOCKS = 64
+_LONGEST_REMARKS = 300  # characters
+_SENTENCE_ENDS = re.compile(r"[.!](?=\s|\Z)|\n")
+_POLITE = re.compile(
+    r"(?:i )?hope (?:this|that|it) helps|is there anything else i can (?:help|assist) you with\?|"
+    r"(?:please )?(?:let me know|feel free to ask) if (?=you |there |anything )",
+    re.IGNORECASE,
+)
+# Sentences of these words alone say that the JSON is there; of no value in it, and that it is not.
+_REMARKS = frozenset(
+    listed("""
+    this that the it its a an is are here in from of to for and as by on with
+    json object list tool call calls function structure format schema text data request details fields values
+    information contains includes represents follows matches fits adheres conforms complies corresponds meets
+    extracted filled given provided specified required requested based according you your all
+    need have any anything else more further help assistance questions
+    """)
+)
 
 
 def committed(completion: str) -> Committed:
     r"""The one JSON value that a completion commits to, or its tool calls.
 
-    The whole text after the reasoning is JSON, or it ends in a block of code marked as `json` or not at all, or in
-    `<tool_call>...</tool_call>`. Prose may stand before a block, if there are no brackets in it and it leaves no doubt
-    of what follows (`rewards.context`); nothing may follow. Several blocks of code must hold one value.
+    The text after the reasoning is JSON, which a colon may announce, or holds a block of code marked as `json` or not
+    at all, or `<tool_call>...</tool_call>`. Prose may stand before these, if there are no brackets in it and it leaves
+    no doubt of what follows (`rewards.context`); only polite and idle words may follow. Several blocks of code must
+    hold one value.
 
     Raises:
         Nothing: there is no such value, or more than one.
@@ -190,8 +209,9 @@ def committed(completion: str) -> Committed:
     if TOOL_CALL in text:
         return _from_blocks(text, _tool_calls(text), TOOL_CALL)
     if FENCE in text:
+        text = _ONE_LINE.sub(r"```json\n\1\n```", text)
         return _from_blocks(text, _fenced(text), FENCE)
-    raise Nothing(reason)
+    return _from_blocks(text, [_announced(text, reason)], WHOLE)
 
 
 def _without_end(text: str) -> str:
@@ -247,19 +267,25 @@ def _fenced(text: str) -> list[_Block]:
     ]
 
 
+def _announced(text: str, reason: str) -> _Block:
+    """From the first bracket to the last, where a colon or nothing stands before and other lines follow or none."""
+    places = [bracket.start() for bracket in _BRACKETS.finditer(text)]
+    if not places:
+        raise Nothing(reason)
+    start, end = places[0], places[-1] + 1
+    before, after = text[:start].rstrip("* \r\n"), text[end:]
+    if not (before or after) or (before and before[-1] != ":") or (after and after.lstrip(" \r")[:1] != "\n"):
+        raise Nothing(reason)
+    return _Block(start, text[start:end], end)
+
+
 def _from_blocks(text: str, blocks: list[_Block], where: str) -> Committed:
     if not blocks or len(blocks) > _MOST_BLOCKS:
         raise Nothing(f"{len(blocks)} blocks")
-    if text[blocks[-1].end :].strip():
-        raise Nothing("something follows the JSON")
+    _check_remarks(text[blocks[-1].end :])
     end = 0
     for block in blocks:
-        prose = text[end : block.start]
-        if _BRACKETS.search(prose):
-            raise Nothing("brackets beside the JSON")
-        if prose.strip():
-            leading = " ".join(prose.split()) + " "  # what is said on the lines before a block is said of it
-            check_before(leading, len(leading), said=True)
+        _check_prose(text[end : block.start])
         end = block.end
     try:
         values = [read(block.inside) for block in blocks]
@@ -270,6 +296,34 @@ def _from_blocks(text: str, blocks: list[_Block], where: str) -> Committed:
             raise Nothing("two different values")
         del values[1:]
     return Committed(values, "\n".join(block.inside.strip() for block in blocks[: len(values)]), where)
+
+
+def _check_prose(prose: str) -> None:
+    """What stands before a block leaves no doubt of it."""
+    if _BRACKETS.search(prose):
+        raise Nothing("brackets beside the JSON")
+    if prose.strip():
+        leading = " ".join(prose.split()) + " "  # what is said on the lines before a block is said of it
+        check_before(leading, len(leading), said=True)
+
+
+def check_beside_calls(text: str) -> None:
+    """What an assistant's message says beside its calls is reasoning, and prose that leaves no doubt of them.
+
+    Raises:
+        Nothing: it says something else.
+    """
+    _check_prose(_after_reasoning(_without_end(text[:LONGEST_COMPLETION])))
+
+
+def _check_remarks(tail: str) -> None:
+    """What follows the JSON is polite, or says only that it is there."""
+    if len(tail.rstrip()) > _LONGEST_REMARKS:
+        raise Nothing("text goes on after the JSON")
+    for sentence in _SENTENCE_ENDS.split(tail):
+        words = _POLITE.sub("", sentence.strip(), count=1).lower().replace(",", " ").split()
+        if strange := [word for word in words if word not in _REMARKS]:
+            raise Nothing(f"{strange[0]!a:.40} after the JSON")
 
 
 def loosely(completion: str) -> Json:

@@ -15,7 +15,18 @@ from typing import Any, NamedTuple, TypeAlias
 
 from rewards.completions import Completion, Message, text_of
 from rewards.context import Nothing
-from rewards.json_text import LONGEST_GIVEN, TOOL_CALL, WHOLE, Committed, Json, canonical, committed, loosely, read
+from rewards.json_text import (
+    LONGEST_GIVEN,
+    TOOL_CALL,
+    WHOLE,
+    Committed,
+    Json,
+    canonical,
+    check_beside_calls,
+    committed,
+    loosely,
+    read,
+)
 from rewards.schemas import Schema, limited, schema_of
 from rewards.verdicts import LogExtra
 
@@ -102,10 +113,22 @@ def _said(completion: Completion) -> Committed:
     calls = [call for message in turns for call in _calls_in(message)]
     if not calls:
         return committed(text_of(completion))
-    if any(TOOL_CALL in text_of([message]) for message in turns):
-        raise Nothing("calls in the messages and in their text")
+    for message in turns:
+        text = text_of([message])
+        if TOOL_CALL in text or _is_calls(text):
+            raise Nothing("calls in the messages and in their text")
+        if _calls_in(message):
+            check_beside_calls(text)
     read_calls = [_from_message(call) for call in calls[: MOST_CALLS + 1]]
     return Committed([value for value, _ in read_calls], "\n".join(text for _, text in read_calls), MESSAGE)
+
+
+def _is_calls(text: str) -> bool:
+    try:
+        _calls(committed(text))
+    except Nothing:
+        return False
+    return True
 
 
 def _calls_in(message: Message) -> list[Json]:

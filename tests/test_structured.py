@@ -54,6 +54,11 @@ RIGHT = [
     (ROME, f"```json\r\n{ROME}\r\n```"), (ROME, f"Here is the call:\n```json\n{ROME}\n```"),
     (ROME, f"The user wants a forecast for Rome, so I call `weather`.\n\n```json\n{ROME}\n```"),
     (ROME, f"I will look that up.\n<tool_call>\n{ROME}\n</tool_call>"),
+    # announced, and followed by what leaves it as it is
+    (ROME, f"Call: {ROME}"), (ROME, f"Sure! Here is the call:\n\n{ROME}"), (ROME, f"**Call:**\n{ROME}"), (ROME, f"Based on the tools provided, here is the call:\n{ROME}"), (ROME, f"Based on the provided tools, I call:\n```json\n{ROME}\n```"), (ROME, f"```json {ROME} ```"), (ROME, f"Here:\n```{ROME}```"),
+    (ROME, f"```json\n{ROME}\n```\nI hope this helps!"), (ROME, f"Call:\n{ROME}\n\nI hope this helps!"), (ROME, f"<tool_call>{ROME}</tool_call>\nHope this helps."),
+    (ROME, f"```json\n{ROME}\n```\n\nThis JSON object follows the schema you provided. Let me know if you need anything else!"),
+    (ROME, f"{ROME}\n\nThis is the call for the given request, based on the tool provided.\nIs there anything else I can help you with?"),
     (ROME, f"<think>Rome or Oslo? Rome.</think>\n{ROME}"), (ROME, f"Rome, I think.</think>{ROME}"),
     (ROME, f"<think>{OSLO}</think><tool_call>{ROME}</tool_call>"), (ROME, f"{ROME}<|im_end|>"), (ROME, f"{ROME}</s>\n"),
     (ROME, call("weather", days=3, city="Rome")), (ROME, call("weather", city="Rome", days=3.0)), (ROME, ROME.replace("3", "3e0")),
@@ -104,10 +109,13 @@ WRONG = [
     (ROME, f"<tool_call>{ROME}</tool_call> or <tool_call>{ROME}</tool_call>"), (ROME, f"```json\n{ROME}\n```\n<tool_call>{ROME}</tool_call>"), (ROME, f"<tool_call>[{ROME}]</tool_call>"),
     # hedged, or taken back
     (ROME, f"Maybe this:\n```json\n{ROME}\n```"), (ROME, f"I am not sure, but my guess is:\n```json\n{ROME}\n```"), (ROME, f"It is not\n```json\n{ROME}\n```"), (ROME, f"If Rome is meant, it is:\n```json\n{ROME}\n```"), (ROME, f"For example:\n```json\n{ROME}\n```"),
-    (ROME, f"It could be:\n<tool_call>{ROME}</tool_call>"), (ROME, f"{ROME}\nWait, Oslo."), (ROME, f"```json\n{ROME}\n```\nThis is wrong."), (ROME, f"```json\n{ROME}\n```\nI hope this helps!"), (ROME, f"<tool_call>{ROME}</tool_call> No, ignore that."), (ROME, f"{ROME}?"), (ROME, f"Sure! {ROME}"),
-    (ROME, f"Call: {ROME}"), (ROME, f"`{ROME}`"), (ROME, f'"{ROME}"'), (ROME, json.dumps(ROME)), (ROME, f"> ```json\n> {ROME}\n> ```"), (ROME, f"<!--\n```json\n{ROME}\n```\n-->"), (ROME, f"<!--\n```json\n{ROME}\n```"), (ROME, f"<details>\n```json\n{ROME}\n```"),
+    (ROME, f"It could be:\n<tool_call>{ROME}</tool_call>"), (ROME, f"{ROME}\nWait, Oslo."), (ROME, f"```json\n{ROME}\n```\nThis is wrong."), (ROME, f"<tool_call>{ROME}</tool_call> No, ignore that."), (ROME, f"{ROME}?"), (ROME, f"Sure! {ROME}"),
+    (ROME, f"`{ROME}`"), (ROME, f'"{ROME}"'), (ROME, json.dumps(ROME)), (ROME, f"> ```json\n> {ROME}\n> ```"), (ROME, f"<!--\n```json\n{ROME}\n```\n-->"), (ROME, f"<!--\n```json\n{ROME}\n```"), (ROME, f"<details>\n```json\n{ROME}\n```"),
+    (ROME, f"Not this call: {ROME}"), (ROME, f"The wrong call:\n{ROME}"), (ROME, f"The user wrote:\n{ROME}"), (ROME, f"I should not call this; ignore the call.\n<tool_call>{ROME}</tool_call>"), (ROME, f"Provided Rome is meant, it is:\n{ROME}"), (ROME, f"Falsch ist:\n```json\n{ROME}\n```"), (ROME, f"Rome {ROME}"), (ROME, f"[Rome]: {ROME}"), (ROME, f"Call: {OSLO}\nCall: {ROME}"), (ROME, f"<!-- Call: {ROME}\n-->"), (ROME, f"> Call: {ROME}"),
+    (ROME, f"{ROME}\nThis is not the call."), (ROME, f"{ROME}\nI hope this is right?"), (ROME, f"{ROME} I hope this helps!"), (ROME, f"{ROME}\nLet me know if the city is Oslo."), (ROME, f"{ROME}\nLet me know if you have Oslo in the request."), (ROME, f"{ROME}\nThe city is given as Oslo."), (ROME, f"{ROME}\nDays: 4"), (ROME, f"{ROME}\nThis call is for 4 days."),
+    (ROME, f"{ROME}\nIs this the call?"), (ROME, f"{ROME}\nThis is the call if you have it."), (ROME, f"{ROME}\nThis was the call."), (ROME, f"{ROME}\n" + "This is the call. " * 40), (ROME, f"```json\n{ROME}\n```\n```"), (ROME, f"```json {OSLO} ```\n```json {ROME} ```"), (ROME, f"```json {ROME}\n```"), (ROME, f"x ```json {ROME} ```"), (ROME, f"```json {ROME} ``` or"),
     # marks that do not fit
-    (ROME, f"```json\n{ROME}"), (ROME, f"```python\n{ROME}\n```"), (ROME, f"```json5\n{ROME}\n```"), (ROME, f"~~~json\n{ROME}\n~~~"), (ROME, f"```json {ROME} ```"), (ROME, f"````json\n{ROME}\n````"), (ROME, f"```json\n```json\n{ROME}\n```\n```"), (ROME, f"```text\nx\n```\n```json\n{ROME}\n```"),
+    (ROME, f"```json\n{ROME}"), (ROME, f"```python\n{ROME}\n```"), (ROME, f"```json5\n{ROME}\n```"), (ROME, f"~~~json\n{ROME}\n~~~"), (ROME, f"````json\n{ROME}\n````"), (ROME, f"```json\n```json\n{ROME}\n```\n```"), (ROME, f"```text\nx\n```\n```json\n{ROME}\n```"),
     (ROME, f"<tool_call>{ROME}"), (ROME, f"{ROME}</tool_call>"), (ROME, f"<tool_call><tool_call>{ROME}</tool_call></tool_call>"), (ROME, f"<tool_call >{ROME}</tool_call>"), (ROME, f"```xml\n<tool_call>{ROME}</tool_call>\n```"), (ROME, "<tool_call></tool_call>"),
     (ROME, f"<think>{ROME}"), (ROME, f"<think>{ROME}</think>"), (ROME, f"{ROME}</think>"), (ROME, f"<think>a</think><think>b</think>{ROME}"), (ROME, f"{OSLO}<think></think>{ROME}"), (ROME, f"<think><think>a</think>{ROME}"), (ROME, f"<think></think></think>{ROME}"), (ROME, f"<think>a</think>b</think>\n```json\n{ROME}\n```"), (ROME, f"<think>a</think><think>\n```json\n{ROME}\n```"), (ROME, f"{ROME}<|im_end|>\n<|im_start|>user\nThanks"),
     # JSON, but no call
@@ -189,6 +197,15 @@ RESULT = {"role": "tool", "name": "weather", "content": "20 degrees"}
         ([message(ROME_CALL)], "[]", 0.0),
         ([message(ROME_CALL), RESULT, message(function("weather", {"city": "Oslo"}))], ROME, 0.4),
         ([message(ROME_CALL, content=f"<tool_call>{OSLO}</tool_call>")], ROME, 0.0),
+        ([message(ROME_CALL, content="I will look that up.")], ROME, 1.0),
+        ([message(ROME_CALL, content="<think>Rome or [Oslo]?</think>\n\nI will look that up.")], ROME, 1.0),
+        ([message(ROME_CALL), RESULT, message(content='{"degrees": 20}')], ROME, 1.0),
+        ([message(ROME_CALL, content=OSLO)], ROME, 0.0),
+        ([message(ROME_CALL, content="[]")], ROME, 0.0),
+        ([message(ROME_CALL, content=f"It is rather:\n```json\n{OSLO}\n```")], ROME, 0.0),
+        ([message(ROME_CALL, content="It would be wrong to call this:")], ROME, 0.0),
+        ([message(ROME_CALL, content="<think>Oslo?")], ROME, 0.0),
+        ([message(ROME_CALL), RESULT, message(content=f"```json\n[{OSLO}]\n```")], ROME, 0.0),
         ([message(function("weather", {"city": "Rome", "days": math.nan}))], ROME, 0.0),
         ([message(function("weather", {"city": "Rome", "days": "3"}))], ROME, 0.45),
         ([message(function("weather", '{"city": "Oslo", "city": "Rome", "days": 3}'))], ROME, 0.0),
@@ -702,7 +719,7 @@ def test_the_recipes_pay_their_cases_and_their_exemplars(name: str) -> None:
     recipe.check_cases()
     recipe.check_rows(recipe.rows_of("test"), "test")
     assert all(valid_json([solution]) == [1.0] for _, solution in recipe.exemplars)
-    assert 6 <= len(recipe.cases) <= 14
+    assert 6 <= len(recipe.cases) <= 16  # the exemplars among them
     for question, solution in recipe.exemplars:
         head, _, rest = question.partition("\n\n")
         shown = head.partition("\n")[2]
