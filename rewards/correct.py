@@ -20,7 +20,7 @@ from rewards.completions import Completion
 from rewards.evaluator import rational
 from rewards.extract import MARKERS
 from rewards.regions import Region
-from rewards.values import Equation, Group, Inequality, Matrix, Named, Readings, Scalar, System, Words, readings
+from rewards.values import DATE, Equation, Group, Inequality, Matrix, Named, Readings, Scalar, System, Words, readings
 from rewards.verdicts import LogExtra, pay
 
 
@@ -33,14 +33,14 @@ def gold_text(gold: object, reward: str) -> str:
     if isinstance(gold, numbers.Real) and not isinstance(gold, bool) and math.isfinite(gold):
         return str(gold)
     if isinstance(gold, str) and "\n" not in gold.strip() and "####" not in gold and readings(gold):
-        unread = all(isinstance(value, Words) and not _WORDS.search(value.text) for value in readings(gold))
+        unread = all(isinstance(value, Words) and not _TEXT.search(value.text) for value in readings(gold))
         if not unread and gold.count("{") == gold.count("}"):
             return gold
     raise ValueError(f"gold answer {gold!r} is no answer that could be read; {reward} needs one such as '12'")
 
 
 _DECIMAL_COMMA = re.compile(r"\d,(?!\d{2,3}(?!\d))|(?<!\d)0,|\d,\d{2}\Z")
-_WORDS = re.compile(r"[^\W\d_]")
+_TEXT = re.compile(rf"[^\W\d_]|^(?:{DATE.pattern})$")
 
 
 def gold_readings(gold: object, reward: str, asked: str, fits: Callable[[Readings], bool]) -> str:

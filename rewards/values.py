@@ -121,6 +121,8 @@ Value: TypeAlias = (
 )
 Readings: TypeAlias = tuple[Value, ...]
 
+# A day in figures is no difference and no quotient: 2021-06-01 is not 2020-05-01, though both would be 2014.
+DATE = re.compile(r"\d{4}([-/])\d{1,2}\1\d{1,2}|\d{1,2}([-/])\d{1,2}\2(?:\d{4}|\d{2})", re.ASCII)
 _SIMPLE = re.compile(r"\$?(-?)(\d{1,15}|[1-9]\d{0,2}(?:,\d{3}){1,4})(?:\.(\d{1,15}))?", re.ASCII)
 _CHOICE = re.compile(r"(?:(?i:option|choice|answer|letter)\s+)?(?:\(\s*([A-Ja-df-hj])\s*\)|([A-Ea-d])\s*[.:)]?)")
 _CLOCK = re.compile(r"(\d{1,2})(?:(?::|\.)(\d{2}))?(?::(\d{2}))?\s*(?:(a|p)\s*\.?\s*m\b\.?|(o'clock)|)", re.IGNORECASE)
@@ -185,6 +187,8 @@ def _read(text: str, depth: int) -> Readings:
         return (Region(REALS),)
     if _EMPTY.fullmatch(text) or _EMPTY.fullmatch(plain):
         return (Region(()),)
+    if DATE.fullmatch(plain):
+        return (Words(plain),)
     if plain in _SHORT_WORDS or re.fullmatch(r"[NESW]{2,3}", text):
         return (Words(plain),)
     if ("]" in text or "[" in text) and not _balanced(text):
