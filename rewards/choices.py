@@ -14,9 +14,11 @@ Options: TypeAlias = Sequence[str] | Mapping[str, Any]
 
 _TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
 _LETTER = re.compile(
-    r"(?:(?i:option|choice|answer|letter)\s+)?(?:\(\s*([A-Za-z1-9])\s*\)|([A-Za-z](?![A-Za-z])|[1-9](?!\w)))(.*)",
+    r"(?:(?i:option|choice|answer|letter)\s+)?(?:[(\[]\s*([A-Za-z1-9])\s*[)\]]|([A-Za-z](?![A-Za-z])|[1-9](?!\w)))(.*)",
     re.DOTALL,
 )
+_LETTER_BEHIND = re.compile(r"(.*\S)\s+[(\[]\s*([A-Za-z1-9])\s*[)\]]", re.DOTALL)
+_BETWEEN = re.compile(r"(?:([.:)]+)|,|[-—](?=\s))?\s*")  # a letter and its text; -3 keeps its sign
 
 
 def letter_of(answer: str, options: Options | None = None) -> str | None:
@@ -42,17 +44,30 @@ def letter_of(answer: str, options: Options | None = None) -> str | None:
     label = None
     if match := _LETTER.fullmatch(plain):
         letter, rest = (match[1] or match[2]).upper(), match[3].strip()
+        alone = not rest.strip(".:) ")
         if not texts:
-            return letter if letter.isalpha() and not rest.strip(".:) ") else None
-        if letter in texts and rest.strip(".:) ") and equal(rest.lstrip(".:)- "), texts[letter]):
+            return letter if letter.isalpha() and alone else None
+        if letter in texts and not alone and _goes_with(rest, letter, texts):
             return letter
-        label = letter if letter in texts and not rest.strip(".:) ") else None
+        label = letter if letter in texts and alone else None
         if label is not None and label.isalpha():
             return label
+    if (match := _LETTER_BEHIND.fullmatch(plain)) and (letter := match[2].upper()) in texts:
+        return letter if _goes_with(match[1], letter, texts) else None
     named = [letter for letter, text in texts.items() if equal(answer, text)]
     if label is not None:
         return label if named in ([], [label]) else None
     return named[0] if len(named) == 1 else None
+
+
+def _goes_with(beside: str, letter: str, texts: Mapping[str, str]) -> bool:
+    """Whether what stands beside a letter is its text; `B, A` is two letters even where the text of B is A."""
+    between = _BETWEEN.match(beside)
+    assert between is not None
+    said, text = beside[between.end() :], texts[letter]
+    if said.startswith("(") and said.endswith(")") and not equal(said, text):
+        said = said[1:-1].strip()
+    return equal(said, text) and (between[1] is not None or said.strip("()[] ").upper() not in texts)
 
 
 def by_letter(options: Options | None) -> dict[str, str]:

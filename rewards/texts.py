@@ -8,12 +8,14 @@ from typing import Any
 
 from rewards.completions import Completion
 from rewards.extract import ANSWER_LINE, MARKERS
+from rewards.grammar import LONGEST
 from rewards.verdicts import LogExtra, judge, pay
 
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
-_PAIRS = {"*": "*", "_": "_", "`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "$": "$"}
+_PAIRS = {"*": "*", "_": "_", "`": "`", '"': '"', "'": "'", "«": "»", "‹": "›", "$": "$"}
+_QUOTES = str.maketrans(dict.fromkeys("“”„", '"') | dict.fromkeys("‘’‚ʼ", "'"))
 _MOST_PAIRS = 8
-_INNER_CAPITAL = re.compile(r"[^\W\d_A-Z][A-Z]|\d")
+_INNER_CAPITAL = re.compile(r"[^\W\d_A-Z][A-Z]|[A-Z]{2}[a-z]|\d")
 
 
 def plain(text: str) -> str:
@@ -22,7 +24,7 @@ def plain(text: str) -> str:
     >>> plain("**Paris**."), plain("\\text{New  York}"), plain("A*"), plain("5!")
     ('Paris', 'New York', 'A*', '5!')
     """
-    text = " ".join(unicodedata.normalize("NFC", _WRAPPED.sub(r"\1", text)).split())
+    text = " ".join(unicodedata.normalize("NFC", _WRAPPED.sub(r"\1", text.translate(_QUOTES))).split())
     for _ in range(_MOST_PAIRS):
         if len(text) > 1 and text.endswith(".") and not text.endswith(".."):
             text = text[:-1]
@@ -37,6 +39,8 @@ def same_text(one: str, other: str) -> bool:
     >>> same_text("paris.", "Paris"), same_text("no", "No"), same_text("CO", "Co"), same_text("2021-6-1", "2020-5-1")
     (True, True, False, False)
     """
+    if max(len(one), len(other)) > LONGEST:
+        return False
     one, other = plain(one), plain(other)
     if sum(map(str.isalpha, other)) <= 2 or _INNER_CAPITAL.search(one) or _INNER_CAPITAL.search(other):
         return one[:1].casefold() + one[1:] == other[:1].casefold() + other[1:]

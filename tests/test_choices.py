@@ -27,6 +27,41 @@ def test_options_may_be_called_by_digits_as_in_arc(said: str, paid: float) -> No
     assert correct_choice([f"#### {said}"], answer=["2"], options=[DIGITS]) == [paid]
 
 
+@pytest.mark.parametrize(
+    ("said", "paid"),
+    [
+        ("B (Paris)", 1), ("(B) (Paris)", 1), ("Paris (B)", 1), ("B, Paris", 1), ("B - Paris", 1), ("[B]", 1), ("[B] Paris", 1),
+        ("B: Paris.", 1), ("B (Rome)", 0), ("Rome (B)", 0), ("Paris (A)", 0), ("B, Rome", 0), ("B (A)", 0), ("A (B)", 0),
+        ("B, A", 0), ("B - Rome", 0), ("[B] Rome", 0), ("Paris (B) (A)", 0), ("[A, B]", 0), ("Paris (A or B)", 0),
+    ],
+)  # fmt: skip
+def test_letter_and_text_may_stand_in_any_order(said: str, paid: float) -> None:
+    assert correct_choice([f"#### {said}"], answer=["B"], options=[["Rome", "Paris"]]) == [paid]
+    assert correct_choice([f"The answer is {said}"], answer=["B"], options=[["Rome", "Paris"]]) == [paid]
+
+
+def test_a_letter_beside_a_text_that_is_another_letter_names_none() -> None:
+    options = ["C", "A", "B"]
+    said = ["B) A", "B, A", "A (B)", "B (A)", "C, B", "B: A"]
+    assert [letter_of(one, options) for one in said] == ["B", None, None, None, None, "B"]
+
+
+def test_a_minus_sign_belongs_to_the_number() -> None:
+    options = ["-3", "3", "5", "-x"]
+    said = ["A) -3", "A. -3", "A: -3", "A (-3)", "B) 3", "B - 3", "B) -3", "A) 3", "A - 3", "B (-3)", "D) -x", "D) x"]
+    named = [*"AAAABB", None, None, None, None, "D", None]
+    assert [letter_of(one, options) for one in said] == named
+
+
+@pytest.mark.parametrize(
+    "text", ["The correct answer is **B. Paris**.", "The answer is: **B. Paris**", "The answer is **(B). Paris.**"]
+)
+def test_an_option_in_bold_is_read_to_its_end(text: str) -> None:
+    assert correct_choice([text], answer=["B"], options=[["Rome", "Paris"]]) == [1.0]
+    assert correct_choice([text.replace("Paris", "Rome")], answer=["B"], options=[["Rome", "Paris"]]) == [0.0]
+    assert correct_choice([text + " No, A."], answer=["B"], options=[["Rome", "Paris"]]) == [0.0]
+
+
 def test_a_figure_that_is_one_label_and_another_text_names_none() -> None:
     options = {"1": "2", "2": "4", "3": "3", "4": "9"}
     golds = ["2", "2", "2", "3", "4", "1"]

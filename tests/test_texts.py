@@ -21,6 +21,12 @@ PAID = [
     ("#### not enough information", "not enough information"),
     ("#### C++", "C++"),
     ("#### cafe\u0301", "caf\u00e9"),
+    ("#### O\u2019Brien", "O'Brien"),
+    ("#### O'Brien", "O\u2019Brien"),
+    ("#### \u00abParis\u00bb", "Paris"),
+    ("#### \u201eParis\u201c", "Paris"),
+    ("#### hCl", "HCl"),
+    ("#### ALBERT EINSTEIN", "Albert Einstein"),
 ]
 UNPAID = [
     ("#### Rome", "Paris"),
@@ -41,6 +47,9 @@ UNPAID = [
     ("#### A", "A*"),
     ("#### 5", "5!"),
     ("#### getname", "getName"),
+    ("#### hcl", "HCl"),
+    ("#### HCL", "HCl"),
+    ("#### 5'", '5"'),
     ("#### X7GH2K", "x7Gh2K"),
     ("#### that or this", "this or that"),
     ("####", "Paris"),
@@ -53,6 +62,9 @@ HOSTILE = [
     "#### \ud800",
     "\x00#### \x00",
     "#### " + "Paris " * 10**5,
+    "#### " + "*" * 10**5 + "Rome",
+    "#### " + "_ " * 10**5 + "Rome",
+    "#### a" + "\u0301\u0316" * 10**5,
 ]
 
 
@@ -70,7 +82,7 @@ def test_another_text_or_a_hedge_is_not(text: str, gold: str) -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_completion_raises_or_hangs(text: str) -> None:
     begun = time.process_time()
-    assert correct_text([text], answer=["Paris"]) == [0.0]
+    assert correct_text([text], answer=["Paris"], log_extra=lambda column, values: None) == [0.0]
     assert time.process_time() - begun < 1
 
 
