@@ -29,25 +29,7 @@ def made(**changes: Any) -> Recipe:
     return Recipe(**{**fields, **changes})
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_cases_are_paid_as_they_say(name: str) -> None:
-    recipe = load_recipe(name)
-    recipe.check_cases()
-    assert {0.0, 1.0} <= {
-        value for case in recipe.cases for value in case.fields.values() if not isinstance(value, str)
-    }
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_exemplars_earn_every_reward_of_their_recipe(name: str) -> None:
-    recipe = load_recipe(name)
-    for _, solution in recipe.exemplars:
-        gold = solution.split("#### ")[1]
-        for reward in recipe.rewards:
-            assert list(reward(completions=[solution], answer=[gold])) == [1.0]
-
-
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", ["arithmetic", "countdown", "gsm8k_fewshot"])
 def test_every_equation_in_an_exemplar_holds(name: str) -> None:
     equations = 0
     for question, solution in load_recipe(name).exemplars:
@@ -60,7 +42,7 @@ def test_every_equation_in_an_exemplar_holds(name: str) -> None:
                 )
             assert total == int(result), (question, left, result)
             equations += 1
-    assert equations or not load_recipe(name).exemplars
+    assert equations
 
 
 @pytest.mark.parametrize("name", SHIPPED)
