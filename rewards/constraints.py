@@ -110,7 +110,7 @@ _LETTERS = frozenset("adm")  # kinds that a word is made of, in scripts with spa
 _VISIBLE, _KINDS = _Translation(_visible), _Translation(_kind)
 _MANY_MARKS = re.compile(f"m{{{_MOST_MARKS + 1},}}")
 _WORD = re.compile(r"hm*|d{1,40}(?:[,.]d{1,40}){1,4}(?![adm])|[ad][adm]{0,39}(?:'[ad][adm]{0,39})?")
-_SENTENCE_END = re.compile(r"[.p]*p[.p]*['q]*|\.+['q]*(?=[ \n]|\Z)")
+_SENTENCE_END = re.compile(r"([.p]+)['q]*")  # where it is followed by a blank, or has a p
 _LONE_LETTER = re.compile(r"(?<![adm'])a(\.)(?= )")
 
 
@@ -287,7 +287,8 @@ def sentences(seen: Seen) -> list[str]:
         blocks[-1].append(line[point.end() :] if point is not None else line)
     for block in map("\n".join, blocks):
         kinds = _LONE_LETTER.sub("ax", _kinds(block))
-        ends = [match.end() for match in _SENTENCE_END.finditer(kinds)]
+        marks = _SENTENCE_END.finditer(kinds)
+        ends = [mark.end() for mark in marks if "p" in mark[1] or not kinds[mark.end() : mark.end() + 1].strip()]
         for begin, end in zip([0, *ends], [*ends, len(block)], strict=True):
             if _WORD.search(kinds, begin, end):
                 found.append(block[begin:end])
