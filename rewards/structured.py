@@ -146,7 +146,7 @@ def _from_message(call: Json) -> tuple[Json, str]:
         if not isinstance(arguments, str):  # parsed by somebody, who may have let NaN pass
             arguments = json.dumps(arguments)
         return {"name": name, "arguments": read(arguments)}, f"{name!a:.100} {arguments}"
-    except (ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError) as error:  # what no JSON can hold, too
         raise Nothing(str(error)) from None
 
 

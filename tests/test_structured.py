@@ -212,6 +212,8 @@ RESULT = {"role": "tool", "name": "weather", "content": "20 degrees"}
         ([message(function("weather", {"city": "\ud800", "days": 3}))], ROME, 0.0),
         ([message(function("weather", {"city": "Rome", "days": 10**5000}))], ROME, 0.0),
         ([message(function("weather", None))], ROME, 0.0),
+        ([message(function("weather", {"city": {"Rome"}, "days": 3}))], ROME, 0.0),
+        ([message(function("weather", b"{}"))], ROME, 0.0),
         ([message(function("weather", "Rome"))], ROME, 0.0),
         ([message(function(None, {"city": "Rome"}))], ROME, 0.0),
         ([message(function("\ud800", {}))], ROME, 0.0),
