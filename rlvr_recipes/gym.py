@@ -118,7 +118,10 @@ def make(task: str, options: str, seed: int, sizes: Mapping[str, int]) -> dict[s
     for number in range(_TRIES * total):
         if len(found) == total:
             break
-        made = row(entries[number], task, options)
+        entry = entries[number]
+        if entry["answer"] == "":
+            continue  # right to say nothing, which no <answer> can
+        made = row(entry, task, options)
         found.setdefault(made["question"], made)
     if len(found) < total:
         return {

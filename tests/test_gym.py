@@ -26,10 +26,7 @@ EVALUATED = ("spiral_matrix", "n_queens", "binary_matrix", "string_insertion", "
 
 def columns(task: str, size: int = 4) -> dict[str, list[Any]]:
     """The columns of some rows of a task."""
-    from reasoning_gym import create_dataset
-
-    entries = create_dataset(task, seed=7, size=size)
-    rows = [gym.row(entries[number], task, "{}") for number in range(size)]
+    rows = gym.make(task, "{}", 7, {"train": size})["train"]
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
@@ -192,6 +189,39 @@ def test_the_recipe_pays_its_cases_and_makes_rows_of_any_task() -> None:
     assert len({row["question"] for row in (*made, *tests)}) == 8
     recipe.check_rows(made, "train")
     assert all(len(row["answer"].split(",")[0]) == 3 for row in made)
+
+
+@needs_gym
+@pytest.mark.slow
+def test_every_task_pays_its_golds_and_no_hedge_or_is_refused_before_training() -> None:
+    from reasoning_gym.factory import DATASETS
+
+    refused, without_gold = set(), set()
+    for name in sorted(DATASETS.keys() - {"composite"}):  # which is made of other tasks
+        task = columns(name, 12)
+        golds, others = task["answer"], [*task["answer"][1:], task["answer"][0]]
+        try:
+            right = paid(task, golds)
+        except ValueError:
+            refused.add(name)
+            continue
+        if not any(golds):
+            without_gold.add(name)
+            continue
+        assert right == [1.0] * 12, name
+        pairs = [(gold, other) for gold, other in zip(golds, others, strict=True)]
+        for form in ("{0} or {1}", "{1} or {0}", "{0}\n{1}", "{0}, {1} or {0}", "maybe {0}", "{0} banana", "open('/')"):
+            texts = [form.format(*pair) for pair in pairs]
+            assert sum(paid(task, texts)) == 0.0, (name, form)
+    assert refused == {
+        "coin_flip",
+        "game_of_life_halting",
+        "intermediate_integration",
+        "propositional_logic",
+        "puzzle24",
+    }
+    assert without_gold == {"boxnet", "rush_hour"}
+    assert len(DATASETS) == 106
 
 
 @needs_gym
