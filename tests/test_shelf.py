@@ -1,5 +1,7 @@
 """Every recipe in recipes/: shown, checked and trained for two steps, offline."""
 
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,15 @@ from rlvr_recipes import check, load_recipe, show, train
 from tests.conftest import PROJECT
 
 SAMPLES = PROJECT / "recipes" / "samples"
-SHELF = sorted(file.stem for file in (PROJECT / "recipes").glob("*.py") if file.stem != "__init__")
+NEEDS = {
+    "reasoning_gym": (find_spec("reasoning_gym") is not None, "reasoning-gym is not installed (the extra reasoning)"),
+    "code": (shutil.which("bwrap") is not None, "there is no bubblewrap (bwrap)"),
+}
+SHELF = [
+    pytest.param(file.stem, marks=pytest.mark.skipif(file.stem in NEEDS and not NEEDS[file.stem][0],
+                                                     reason=NEEDS.get(file.stem, (True, "there"))[1]))
+    for file in sorted((PROJECT / "recipes").glob("*.py")) if file.stem != "__init__"
+]  # fmt: skip
 PARTS = ("Data ", "Policy ", "Rewards ", "Expected ")  # of a card
 
 
