@@ -182,10 +182,10 @@ _REMARKS = frozenset(
 def committed(completion: str) -> Committed:
     r"""The one JSON value that a completion commits to, or its tool calls.
 
-    The text after the reasoning is JSON, which a colon may announce, or holds a block of code marked as `json` or not
-    at all, or `<tool_call>...</tool_call>`. Prose may stand before these, if there are no brackets in it and it leaves
-    no doubt of what follows (`rewards.context`); only polite and idle words may follow. Several blocks of code must
-    hold one value.
+    The text after the reasoning, or all of it in `<answer>`, is JSON, which a colon may announce, or holds a block of
+    code marked as `json` or not at all, or `<tool_call>...</tool_call>`. Prose may stand before these, if there are no
+    brackets in it and it leaves no doubt of what follows (`rewards.context`); only polite and idle words may follow.
+    Several blocks of code must hold one value.
 
     Raises:
         Nothing: there is no such value, or more than one.
@@ -199,7 +199,7 @@ def committed(completion: str) -> Committed:
     """
     if len(completion) > LONGEST_COMPLETION:
         raise Nothing(f"more than {LONGEST_COMPLETION:,} characters")
-    text = _after_reasoning(_without_end(completion))
+    text = _without_tags(_after_reasoning(_without_end(completion)))
     if not text:
         raise Nothing("there is no answer")
     try:
@@ -236,6 +236,13 @@ def _after_reasoning(text: str) -> str:
     if "<think>" in reasoning and not reasoning.lstrip().startswith("<think>"):
         raise Nothing("something stands before the reasoning")
     return rest.strip()
+
+
+def _without_tags(text: str) -> str:
+    """What stands in the one `<answer>` that is all of a text; else the text."""
+    inside = text.removeprefix("<answer>").removesuffix("</answer>")
+    whole = len(text) - len(inside) == len("<answer></answer>")
+    return inside.strip() if whole and "<answer>" not in inside and "</answer>" not in inside else text
 
 
 class _Block(NamedTuple):
