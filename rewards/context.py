@@ -138,7 +138,7 @@ _DOUBT = re.compile(
     wrong incorrect false bogus fake mistak* naive* fails? failed failing nobody no_one none
     deny denies denied refus* disagree* reject* rule_out ruled_out eliminat* avoid* stop
     # as others say it
-    nicht kein* falsch* faux faus* erron* incorrect[ao]s?
+    nicht kein* falsch* faux fausse erron* incorrect[ao]s?
     # it is something else
     except instead other_than different_from far_from anything_but unlike
     either(?!_(?:less|greater|more|smaller|larger|below|above)) or(?!_(?:less|greater|more|smaller|larger)_than)
