@@ -42,8 +42,9 @@ _MOST_MARKS = 30  # on one character, as in Unicode's stream-safe format; normal
 
 # ---------------------------------------------------------------------------------------------------- what is looked at
 
-_INVISIBLE = {
-    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0),
+_INVISIBLE = {  # Unicode's default ignorable characters that `_visible` does not know by their category
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2065, *range(0xFE00, 0xFE10),
+    *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000),
 }  # fmt: skip
 _WITHOUT_SPACES = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF),

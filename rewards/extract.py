@@ -99,7 +99,7 @@ _SAYS = re.compile(
     re.IGNORECASE,
 )
 _ANSWER = re.compile(r"answer|Answer|ANSWER")
-_PREFIX = re.compile(
+_PREFIX = re.compile(  # a run of stars is entered at its begin only, so that searching it stays linear
     r"(?<![*_\s])[*_\s]*(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+)?(?:final\s+)?answer\s*(?:is\b|:|=)\s*:?[*_\s]*",
     re.IGNORECASE,
 )

@@ -265,6 +265,11 @@ def test_what_cannot_be_seen_changes_nothing(text: str) -> None:
         assert constraint.broken(Seen(hidden)) == constraint.broken(Seen(text.replace("\u200b", "")))
 
 
+@pytest.mark.parametrize("code", [0x2065, 0x180B, 0x180E, 0x180F, 0xFE0F, 0xFFF5, 0x1D173, 0xE0041, 0xE0080, 0xE0FFF])
+def test_no_character_that_renderers_leave_out_is_seen(code: int) -> None:
+    assert Seen(f"ve{chr(code)}ry cold" + chr(code) * 99).text == "very cold"
+
+
 @pytest.mark.parametrize(
     "piece",
     ["a", "a ", "é", "\u0301", "a\u0315\u0300\u05ae", "\n", " \n", ". ", "a. ", "*a", "* a\n", "1. a\n", "[a", "<<", '"', "日", "'", "\ud800",
