@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rewards.answers import equal
-from rewards.completions import Completion
+from rewards.completions import Completion, text_of
 from rewards.extract import MARKERS
 from rewards.grammar import NotRead, tidy
 from rewards.verdicts import LogExtra, pay_by, same_length
 
 Options: TypeAlias = Sequence[str] | Mapping[str, Any]
 
-_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text|textbf|textit|emph|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
 _LETTER = re.compile(
     r"(?:(?i:option|choice|answer|letter)\s+)?(?:[(\[]\s*([A-Za-z1-9])\s*[)\]]|([A-Za-z](?![A-Za-z])|[1-9](?!\w)))(.*)",
     re.DOTALL,
@@ -68,6 +68,17 @@ def _goes_with(beside: str, letter: str, texts: Mapping[str, str]) -> bool:
     if said.startswith("(") and said.endswith(")") and not equal(said, text):
         said = said[1:-1].strip()
     return equal(said, text) and (between[1] is not None or said.strip("()[] ").upper() not in texts)
+
+
+def _in_one_sentence(completion: str, options: Options | None) -> str:
+    """The completion with `B) Paris` for `B. Paris`, so that no sentence ends between a letter and its text."""
+    texts = [(letter, text.strip()) for letter, text in by_letter(options).items() if text.strip()]
+    either = "|".join(rf"{re.escape(letter)}\)?\. (?={re.escape(text)}(?!\w))" for letter, text in texts)
+    return re.sub(rf"(?<!\w)(?:{either})", _with_bracket, completion) if texts else completion
+
+
+def _with_bracket(match: re.Match[str]) -> str:
+    return match[0].removesuffix(". ").removesuffix(")") + ") "
 
 
 def by_letter(options: Options | None) -> dict[str, str]:
@@ -152,4 +163,5 @@ def correct_choice(
     def agreement(row: Options | None):
         return lambda one, other: letter_of(one, row) is not None and letter_of(one, row) == letter_of(other, row)
 
-    return pay_by(completions, golds, [agreement(row) for row in rows], log_extra, markers)
+    texts = [_in_one_sentence(text_of(completion), row) for completion, row in zip(completions, rows, strict=True)]
+    return pay_by(texts, golds, [agreement(row) for row in rows], log_extra, markers)

@@ -114,7 +114,6 @@ _HEADING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SENTENCE_END = re.compile(r"[.!](?=[\s*\"”)]|$)|\n")
-_OPTION_IN_BOLD = re.compile(r"\*\*(\(?[A-Za-z1-9]\)?\.\s[^*\n]{1,200})\*\*")
 _REASON = re.compile(
     r",?\s+(?:because|since|as)\s|,?\s+rather than\s|,\s+not\s+\$?\d[\d,.]*$|:\s+(?=[A-Z][a-z]+ )|"
     r",\s+(?:which|i\.e\.|that is|the|a|an|paid|with|giving|leaving|meaning|where|after|for|so)\s|"
@@ -196,8 +195,6 @@ def _said(text: str) -> list[Commitment]:
 
 def _rest_of_sentence(text: str, start: int) -> tuple[str, int]:
     """What is said from a place on, without a reason for it, and where that ends."""
-    if (option := _OPTION_IN_BOLD.match(text, start)) is not None:
-        return option[1].strip(), option.end()
     stop = _SENTENCE_END.search(text, start, start + LONGEST)
     end = stop.start() if stop is not None else min(len(text), start + LONGEST)
     if cut := _REASON.search(text, start, end):

@@ -11,9 +11,10 @@ from rewards.extract import ANSWER_LINE, MARKERS
 from rewards.grammar import LONGEST
 from rewards.verdicts import LogExtra, judge, pay
 
-_WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
+_WRAPPED = re.compile(r"\\(?:text|textbf|textit|emph|mathrm|mathbf|textrm|mbox)\s*\{([^{}]*)\}")
 _PAIRS = {"*": "*", "_": "_", "`": "`", '"': '"', "'": "'", "«": "»", "‹": "›", "$": "$"}
 _QUOTES = str.maketrans(dict.fromkeys("“”„", '"') | dict.fromkeys("‘’‚ʼ", "'"))
+_INVISIBLE = " \n\t\u200b\u2060\ufeff"
 _MOST_PAIRS = 8
 _INNER_CAPITAL = re.compile(r"[^\W\d_A-Z][A-Z]|[A-Z]{2}[a-z]|\d")
 
@@ -24,7 +25,8 @@ def plain(text: str) -> str:
     >>> plain("**Paris**."), plain("\\text{New  York}"), plain("A*"), plain("5!")
     ('Paris', 'New York', 'A*', '5!')
     """
-    text = " ".join(unicodedata.normalize("NFC", _WRAPPED.sub(r"\1", text.translate(_QUOTES))).split())
+    text = _WRAPPED.sub(r"\1", text.strip(_INVISIBLE).translate(_QUOTES))
+    text = " ".join(unicodedata.normalize("NFC", text).split())
     for _ in range(_MOST_PAIRS):
         if len(text) > 1 and text.endswith(".") and not text.endswith(".."):
             text = text[:-1]

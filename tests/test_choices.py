@@ -54,12 +54,20 @@ def test_a_minus_sign_belongs_to_the_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["The correct answer is **B. Paris**.", "The answer is: **B. Paris**", "The answer is **(B). Paris.**"]
-)
-def test_an_option_in_bold_is_read_to_its_end(text: str) -> None:
-    assert correct_choice([text], answer=["B"], options=[["Rome", "Paris"]]) == [1.0]
-    assert correct_choice([text.replace("Paris", "Rome")], answer=["B"], options=[["Rome", "Paris"]]) == [0.0]
-    assert correct_choice([text + " No, A."], answer=["B"], options=[["Rome", "Paris"]]) == [0.0]
+    "text",
+    [
+        "The answer is B. Paris.", "The correct answer is **B. Paris**.", "The answer is **(B). Paris.**", "#### B. Paris",
+        "The answer is: **B. Paris**", "The answer is B. Paris. I hope this helps!", "\\boxed{\\textit{B. Paris}}",
+    ],
+)  # fmt: skip
+def test_no_sentence_ends_between_a_letter_and_its_text(text: str) -> None:
+    options = ["No city", "Paris", "None of the above"]
+    texts = [
+        text.replace("B", letter).replace("Paris", said)
+        for letter, said in zip("ABCC", [*options, "Paris"], strict=True)
+    ]
+    assert correct_choice(texts, answer=[*"ABCC"], options=[options] * 4) == [1.0, 1.0, 1.0, 0.0]
+    assert correct_choice([text + " No, A."], answer=["B"], options=[options]) == [0.0]
 
 
 def test_a_figure_that_is_one_label_and_another_text_names_none() -> None:

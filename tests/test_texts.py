@@ -26,6 +26,8 @@ PAID = [
     ("#### \u00abParis\u00bb", "Paris"),
     ("#### \u201eParis\u201c", "Paris"),
     ("#### hCl", "HCl"),
+    ("#### Paris\u200b", "Paris"),
+    ("\\boxed{\\textit{Paris}}", "Paris"),
     ("#### ALBERT EINSTEIN", "Albert Einstein"),
 ]
 UNPAID = [
@@ -48,6 +50,7 @@ UNPAID = [
     ("#### 5", "5!"),
     ("#### getname", "getName"),
     ("#### hcl", "HCl"),
+    ("#### Pa\u200bris", "Paris"),
     ("#### HCL", "HCl"),
     ("#### 5'", '5"'),
     ("#### X7GH2K", "x7Gh2K"),
