@@ -119,12 +119,12 @@ DIFFERENT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("got", "expected"), SAME, ids=repr)
+@pytest.mark.parametrize(("got", "expected"), SAME, ids=lambda value: repr(value)[:30])
 def test_the_same_value_is_the_same(got: Any, expected: Any) -> None:
     assert same(json.loads(written(got)), json.loads(written(expected)))
 
 
-@pytest.mark.parametrize(("got", "expected"), DIFFERENT, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(("got", "expected"), DIFFERENT, ids=lambda value: repr(value).split(" at 0x")[0][:30])
 def test_another_value_or_type_is_not(got: Any, expected: Any) -> None:
     assert not same(json.loads(written(got)), json.loads(written(expected)))
 
