@@ -7,8 +7,8 @@ was not then, or the reverse, is listed. The exit code is 1 if anything changed.
     python -m rlvr_recipes.audit runs/arithmetic/20261121-120000-42
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from rlvr_recipes import command
 from rlvr_recipes.command import say
 from rlvr_recipes.progress import Line
 from rlvr_recipes.recipe import Recipe, Row, UserError, load_recipe, pay, users_code
+from rlvr_recipes.report_completions import columns_of
 from rlvr_recipes.runs import RunFolder
 from rlvr_recipes.scores import completion_of, read_records
 
@@ -44,6 +45,16 @@ class Change(NamedTuple):
     now: float | None
 
 
+def as_logged(place: str, line: Mapping[str, Any], row: Any, prompt: Any, names: Sequence[str]) -> Logged:
+    """A line of a file of completions; a `UserError` where that is not what a run writes."""
+    completion, tokens = line.get("completion"), line.get("tokens")
+    paid = {name: line[name] for name in names if name in line}
+    numbers = all(value is None or isinstance(value, int | float) for value in paid.values())
+    if not (isinstance(completion, str | list) and isinstance(tokens, int) and isinstance(row, dict) and numbers):
+        raise UserError(f"{place} is damaged, so it cannot be replayed")
+    return Logged(place, completion, row, paid, prompt, tokens)
+
+
 def of_training(folder: RunFolder, recipe: Recipe) -> Iterator[list[Logged]]:
     """The completions of each step."""
     import pyarrow
@@ -60,14 +71,7 @@ def of_training(folder: RunFolder, recipe: Recipe) -> Iterator[list[Logged]]:
                 f"{file} does not hold the columns that rewards read: the run was made before they were kept"
             )
         yield [
-            Logged(
-                f"{file.name}, completion {number}",
-                line["completion"],
-                json.loads(line["columns"]),
-                {name: line[name] for name in names if name in line},
-                line["prompt"],
-                line["tokens"],
-            )
+            as_logged(f"{file.name}, completion {number}", line, columns_of(line["columns"]), line.get("prompt"), names)
             for number, line in enumerate(lines, 1)
         ]
 
@@ -80,7 +84,8 @@ def of_evaluations(folder: RunFolder, recipe: Recipe) -> Iterator[list[Logged]]:
         return
     try:
         rows = recipe.rows_of(split, folder.values.get("dataset_path"))
-        rows = rows[: folder.manifest["data"][split]["rows"]]
+        known = folder.manifest["data"][split]
+        rows = rows[: known.get("rows") if isinstance(known, dict) else 0]
         folder.check_data({split: rows})
     except UserError as error:
         say(f"note: the evaluations are left out, their rows are not to be had: {error}")
@@ -88,16 +93,19 @@ def of_evaluations(folder: RunFolder, recipe: Recipe) -> Iterator[list[Logged]]:
     names = [reward.__name__ for reward in recipe.rewards]
     prompts = recipe.prompts_of(rows, ())
     for file in files:
+        lines = read_records(file)
+        for number, line in enumerate(lines, 1):
+            if line.get("row") not in range(len(rows)) or not isinstance(line.get("completion"), str):
+                raise UserError(f"{file}, line {number} is of no row of the {split} split")
         yield [
-            Logged(
+            as_logged(
                 f"{file.name}, row {line['row']}",
-                completion_of(line["completion"], prompts[line["row"]]),
+                {**line, "completion": completion_of(line["completion"], prompts[line["row"]])},
                 rows[line["row"]],
-                {name: line[name] for name in names if name in line},
                 prompts[line["row"]],
-                line["tokens"],
+                names,
             )
-            for line in read_records(file)
+            for line in lines
         ]
 
 
@@ -144,7 +152,7 @@ def main(argv: Sequence[str]) -> int:
     say(f"rewards of {recipe.path}")
     first = next(iter(recipe.rewards)).__name__
     line, total, changes = Line(), 0, []
-    for logged in (*of_training(folder, recipe), *of_evaluations(folder, recipe)):
+    for logged in chain(of_training(folder, recipe), of_evaluations(folder, recipe)):
         if logged:
             changes += replay(recipe, logged)
             total += len(logged)

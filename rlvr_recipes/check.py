@@ -41,6 +41,17 @@ def cases(recipe: Recipe) -> list[Finding]:
     return wrong or [every if recipe.cases else none]
 
 
+def batches(config: "Config", rows: int) -> list[Finding]:
+    """A finding where there are fewer train rows than one generation takes."""
+    from rlvr_recipes.refusals import check_train_rows
+
+    try:
+        check_train_rows(rows, config.grpo)
+    except UserError as error:
+        return [Finding(False, str(error))]
+    return []
+
+
 def lengths(recipe: Recipe, config: "Config", prompts: dict[str, list[Prompt]]) -> list[Finding]:
     """Tokens of the prompts beside the context, and of the exemplars' answers beside max_completion_length; memory."""
     import numpy
@@ -79,9 +90,7 @@ def probed(
     """What a probe finds, and where its pass rates went; `save` is a file, empty for the usual one."""
     from rlvr_recipes import probe
     from rlvr_recipes.difficulty import default_file
-    from rlvr_recipes.refusals import check_train_rows
 
-    check_train_rows(len(data["train"]), config.grpo)
     tokenizer = check_prompts(recipe, config, exemplars, data)
     found, difficulty = probe.run(recipe, config, tokenizer, exemplars, data["train"], n)
     if save is not None:
@@ -121,6 +130,7 @@ def main(argv: Sequence[str]) -> int:
     data = read_rows(recipe, config)
     read = " and ".join(f"{len(rows):,} {split} rows" for split, rows in data.items())
     tell([Finding(True, f"data: {read}, each read by every reward")])
+    tell(batches(config, len(data["train"])))
     tell(selftest.exemplars(recipe, data["train"]))
     for split, rows in data.items():
         tell(selftest.golds(recipe, rows, split))

@@ -110,7 +110,10 @@ class Steps:
                 if not {"prompt", "completion"} <= set(there):
                     raise pyarrow.ArrowInvalid("columns are missing")
                 names = there if columns is None else [name for name in columns if name in there]
-                return content.read(columns=names).to_pylist()
+                rows = content.read(columns=names).to_pylist()
+            if not all(isinstance(row.get(name, ""), str | list) for row in rows for name in ("prompt", "completion")):
+                raise pyarrow.ArrowInvalid("a text is none")
+            return rows
         except (OSError, pyarrow.ArrowException):
             if file.name not in self.damaged:
                 self.damaged.append(file.name)
@@ -160,7 +163,7 @@ class Steps:
                     numbers["size"].append(len(group))
                     for row in group:
                         numbers["reward"].append(number(row.get("reward")))
-                        numbers["lenient"].append(None if row.get("lenient") is None else int(row["lenient"]))
+                        numbers["lenient"].append(_truth(row.get("lenient")))
                         numbers["cut_off"].append(int(bool(row.get("cut_off"))))
                         for name in self.rewards:
                             pays[name].append(number(row.get(name)))

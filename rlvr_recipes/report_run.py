@@ -84,7 +84,7 @@ class Run:
         files = sorted((folder.path / "completions").glob("step_*.parquet"))
         group = self.values.get("num_generations")
         self.steps = Steps(
-            sorted((file for file in files if file.stem.removeprefix("step_").isdigit()), key=step_of),
+            sorted((file for file in files if file.stem.removeprefix("step_").isdecimal()), key=step_of),
             self.rewards,
             group if isinstance(group, int) and group > 0 else None,
         )
@@ -125,8 +125,13 @@ class Run:
         except UserError as error:
             self.notes.append(f"{error}.")
             return []
-        needed = {"row", "completion", self.rewards[0]}
-        if lacking := next((i for i, record in enumerate(records, 1) if not needed <= record.keys()), None):
+
+        def sound(record: Record) -> bool:
+            place = record.get("row"), record.get("sample", 0)
+            whole = all(isinstance(number, int) and number >= 0 for number in place)
+            return whole and isinstance(record.get("completion"), str | list) and self.rewards[0] in record
+
+        if lacking := next((i for i, record in enumerate(records, 1) if not sound(record)), None):
             self.notes.append(f"{file}, line {lacking} is damaged; the completions {when} training are left out.")
             return []
         return records
@@ -293,7 +298,8 @@ class Run:
         """Each alarm that was raised, with the steps at which it was, and its newest text."""
         found: dict[str, JSON] = {}
         for step in self.metrics:
-            for told in step.get("alarms") or ():
+            raised = step.get("alarms")
+            for told in raised if isinstance(raised, list) else ():
                 if isinstance(told, dict) and isinstance(told.get("name"), str):
                     one = found.setdefault(told["name"], {"name": told["name"], "steps": []})
                     one["steps"].append(step["step"])

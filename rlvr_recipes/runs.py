@@ -227,7 +227,7 @@ class RunFolder:
     @property
     def results(self) -> dict[str, Any]:
         """What has been evaluated so far."""
-        return self._read("results.json") if (self.path / "results.json").exists() else {}
+        return self._read("results.json") if (self.path / "results.json").is_file() else {}
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         write_whole(self.path / "results.json", json.dumps(results, indent=2))
@@ -263,8 +263,8 @@ class RunFolder:
         """The steps so far; a line that a kill cut off does not count."""
         path = self.path / "metrics.jsonl"
         steps: list[dict[str, Any]] = []
-        for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else []:
-            with contextlib.suppress(json.JSONDecodeError):
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []:
+            with contextlib.suppress(json.JSONDecodeError, RecursionError):
                 step = json.loads(line)
                 if isinstance(step, dict) and isinstance(step.get("step"), int):
                     steps.append(step)

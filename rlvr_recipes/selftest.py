@@ -5,6 +5,7 @@ policy answers; one that pays golds of other problems pays for guesses. Both loo
 """
 
 import inspect
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from rlvr_recipes.recipe import Recipe, Reward, Row, UserError, pay, users_code
 
 TRIED = 512  # rows, spread over the split
 LUCKY = 0.02  # share of golds that may be paid for other problems: 1/2 and 0.5, or two words for one thing
+COMMON = 0.5  # share of rows with one gold from which on that is said
+BESIDE = 16  # completions of each kind that are put beside each other
 LISTED = 5  # answers of a list that hopes to hit
 _OWN = frozenset("prompts completions completion_ids trainer_state log_extra log_metric".split())
 
@@ -55,7 +58,11 @@ def _paid(
     logged: dict[str, list[Any]] = {}
     completions: list[Any] = [[{"role": "assistant", "content": text}] for text in texts] if chat else list(texts)
     with users_code(recipe.path):
-        return pay(reward, completions, columns, log_extra=logged.__setitem__), logged
+        paid = pay(reward, completions, columns, log_extra=logged.__setitem__)
+    if reward is next(iter(recipe.rewards)):
+        for one in paid:
+            recipe.check_decides(one)
+    return paid, logged
 
 
 def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
@@ -98,6 +105,8 @@ def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
         known = {case.fields.get(reward.__name__) for case in recipe.cases}
         if reward is not first and not {*known, *paid} <= {0.0, 1.0, None}:
             continue  # a length, say, which is no question of yes or no
+        if reward is first and set(paid) == {None}:
+            return [Finding(False, f"exemplars: {first.__name__} gives None for all of them, so it decides nothing")]
         full = 1.0 if reward is first or 1.0 in {*known, *paid} else 0.0
         for number, one in enumerate(paid, 1):
             if one is not None and one < full:
@@ -125,10 +134,11 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     column, form = gold_column(first, rows[0]), form_of(recipe)
     tried = list(range(0, len(rows), max(1, len(rows) // TRIED)))
     chosen = [rows[number] for number in tried]
+    solved = all(isinstance(row.get("solution"), str) for row in chosen)
     if column is not None and form is not None:
         what, values = "golds in the asked form", [row[column] for row in chosen]
         texts = [f"{form[0]}{value}{form[1]}" for value in values]
-    elif isinstance(rows[0].get("solution"), str):
+    elif solved:
         what, values = "solutions", [row["solution"] for row in chosen]
         texts = values
     elif column is None:
@@ -140,8 +150,9 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
         return [Finding(None, "golds: not tried in the asked form, no exemplar and no paid case shows it")]
     chat = not isinstance(recipe.prompts_of([rows[0]], ())[0], str)
     paid, logged = _paid(recipe, first, texts, _columns(chosen), chat)
+    silent = paid.count(None)
     missed = [number for number, one in enumerate(paid) if one is not None and one < 1.0]
-    if missed and isinstance(rows[0].get("solution"), str) and texts is not values:
+    if missed and solved and texts is not values:
         # Some rows ask for more than the form: so many figures, say. Their solutions show how.
         for number in missed:
             texts[number] = chosen[number]["solution"]
@@ -151,8 +162,10 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
         missed = [number for number, one in zip(missed, paid, strict=True) if one is not None and one < 1.0]
     else:
         reasons = dict(enumerate(logged.get("reason", [""] * len(values))))
-    right = len(values) - len(missed)
+    right = len(values) - len(missed) - silent
     text = f"{what}: {right} of {len(values)} {split} rows paid"
+    if silent == len(chosen):
+        return [Finding(False, f"{what}: {first.__name__} gives None for all {split} rows, so it decides nothing")]
     if missed:
         at = missed[0]
         why = f" ({reasons[at]})" if reasons[at] else ""
@@ -164,6 +177,8 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     pairs = [
         (text, value, *other) for text, value, other in zip(texts, values, others, strict=True) if value != other[0]
     ]
+    if len(values) == 1:
+        return [*found, Finding(None, f"answers of other problems: not tried, there is one {split} row")]
     if not pairs:
         return [*found, Finding(False, f"golds: all of them are {values[0]!r}, so a constant answer earns everything")]
     paid, _ = _paid(recipe, first, [text for text, *_ in pairs], _columns([pair[3] for pair in pairs]), chat)
@@ -172,7 +187,15 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     if len(lucky) > LUCKY * len(pairs):
         return [*found, Finding(False, f"{text}, such as {lucky[0][1]!r} where {lucky[0][2]!r} is right")]
     found.append(Finding(True, text))
-    if column is None or form is None:
+    unlucky = [pair for pair, one in zip(pairs, paid, strict=True) if one is not None and one < 1.0]
+    found += _beside(recipe, [*zip(texts, chosen, strict=True)], [(text, row) for text, _, _, row in unlucky], chat)
+    if column is None:
+        return found
+    value, times = Counter(values).most_common(1)[0]
+    if times >= COMMON * len(values):
+        text = f"golds: {times} of {len(values)} {split} rows have {value!r}, so that answer alone earns as much"
+        found.append(Finding(None, text))
+    if form is None:
         return found
     listed, row_of = lists_of(values), dict(zip(values, chosen, strict=True))
     if listed:
@@ -182,6 +205,21 @@ def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
         text = f"lists of {LISTED} answers, one of them right: {len(hit)} of {len(listed)} paid"
         found.append(Finding(not hit, text if not hit else f"{text}, such as {hit[0]!r}; any policy learns to list"))
     return found
+
+
+def _beside(
+    recipe: Recipe, right: Sequence[tuple[str, Row]], wrong: Sequence[tuple[str, Row]], chat: bool
+) -> list[Finding]:
+    """A finding where right completions, put behind wrong ones, are paid otherwise than among themselves."""
+    first = next(iter(recipe.rewards))
+    few = [*wrong[:BESIDE], *right[:BESIDE]]
+    expected = [False] * len(wrong[:BESIDE]) + [True] * len(right[:BESIDE])
+    paid, _ = _paid(recipe, first, [text for text, _ in few], _columns([row for _, row in few]), chat)
+    for one, full, (text, _) in zip(paid, expected, few, strict=True):
+        if one is not None and (one >= 1.0) != full:
+            told = f"{first.__name__} pays {one:g} for {text!r} among wrong and right ones, and else not"
+            return [Finding(False, f"{told}; a pay may depend on its own completion and row only")]
+    return []
 
 
 def lists_of(values: Sequence[Any]) -> list[tuple[list[Any], Any]]:

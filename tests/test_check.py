@@ -54,6 +54,35 @@ BROKEN = {
         "REWARDS = {correct_number: 1.0}\nCASES = []\nGOLD = lambda n: f'{n * 100:,}'",
         "golds in the asked form: 9 of 40 train rows paid; row 9 is not: '#### 1,000'",
     ),
+    "a reward that gives None for all": (
+        "def correct_number(completions, answer, **kwargs):\n    return [None] * len(completions)\n"
+        "REWARDS = {correct_number: 1.0}\nCASES = []",
+        "exemplars: correct_number gives None for all of them, so it decides nothing",
+    ),
+    "golds that are all given None": (
+        "def correct_number(completions, answer, **kwargs):\n    return [None] * len(completions)\n"
+        "REWARDS = {correct_number: 1.0}\nCASES = []\nprompts = None\n_rows = rows\n"
+        "def rows(split):\n    return [{**row, 'solution': '#### ' + row['answer']} for row in _rows(split)]\n"
+        "def prompt(row, exemplars):\n    return row['question']\n"
+        "import rlvr_recipes\ndef Recipe(**given):\n"
+        "    return rlvr_recipes.Recipe(**{**given, 'exemplars': (), 'shots': 0})",
+        "solutions: correct_number gives None for all train rows",
+    ),
+    "a first reward that pays more than 1": (
+        "def correct_number(completions, answer, **kwargs):\n"
+        "    return [2.0 * c.endswith(f'#### {a}') for c, a in zip(completions, answer)]\n"
+        "REWARDS = {correct_number: 1.0}\nCASES = []",
+        "correct_number pays 2; the first reward decides accuracy",
+    ),
+    "a reward that depends on the order of completions": (
+        "_right = correct_number\ndef correct_number(completions, answer, **kwargs):\n"
+        "    return _right(completions, answer)[::-1]\nREWARDS = {correct_number: 1.0}\nCASES = []",
+        "among wrong and right ones, and else not; a pay may depend on its own completion and row only",
+    ),
+    "fewer rows than a generation takes": (
+        "_rows = rows\ndef rows(split):\n    return _rows(split)[:1]",
+        "training has 1 rows, but one generation takes",
+    ),
     "one gold for all": ("GOLD = lambda n: '7'", "a constant answer earns everything"),
     "a tiny completion limit": (
         'CONFIG = {"max_completion_length": 8}',
@@ -98,6 +127,30 @@ def test_a_sound_recipe_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "BAD" not in printed
     assert "exemplars: 2 of 2 paid in full by correct_number, answer_line" in printed
     assert printed.endswith("nothing found that would spoil the run\n")
+
+
+def test_rows_some_of_which_have_no_solution_are_not_judged_by_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = (
+        "EXEMPLARS = EXEMPLARS * 0\nCASES = []\nREWARDS = {correct_number: 1.0}\n_rows = rows\ndef rows(split):\n"
+        "    return [{**row, 'solution': None if n else '#### 1'} for n, row in enumerate(_rows(split))]"
+    )
+    file = task(tmp_path, change)
+    file.write_text(file.read_text().replace("shots=2", "shots=0"))
+    assert check.main([str(file)]) == 0
+    assert "-   golds: not tried in the asked form" in capsys.readouterr().out
+
+
+def test_a_split_of_one_row_is_no_constant_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change = "_rows = rows\ndef rows(split):\n    return _rows(split)[: 1 if split == 'test' else None]"
+    assert check.main([str(task(tmp_path, change))]) == 0
+    assert "-   answers of other problems: not tried, there is one test row" in capsys.readouterr().out
+
+
+def test_a_gold_that_most_rows_share_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main([str(task(tmp_path, "GOLD = lambda n: '7' if n > 10 else str(n)"))]) == 0
+    assert "-   golds: 31 of 40 train rows have '7', so that answer alone earns as much" in capsys.readouterr().out
 
 
 def test_a_run_with_exemplars_that_earn_nothing_is_refused(tmp_path: Path, command: Command) -> None:

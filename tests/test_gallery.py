@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rlvr_recipes import UserError, audit, check, train
-from rlvr_recipes.runs import RunFolder
+from rlvr_recipes.runs import RunFolder, fingerprint
+from tests.test_report import completion, make_run
 
 TASK = '''
 import random
@@ -298,6 +299,46 @@ def test_an_audit_finds_what_the_rewards_pay_otherwise_now(
     task.write_text(TASK.replace("CHANGE", BARE.format(rows="hard", rewards="{half: 1.0}")))
     with pytest.raises(UserError, match="the run was not paid by half"):
         audit.main([str(folder)])
+
+
+STORED = """
+from rewards import answer_line, correct_number
+from rlvr_recipes import Recipe
+
+RECIPE = Recipe(model="m", rows=lambda split: [{"question": f"{n}", "answer": str(n)} for n in range(12)],
+                prompt=lambda row, exemplars: row["question"], rewards={correct_number: 1.0, answer_line: 0.1})
+"""
+LINE = '{"row": %s, "completion": %s, "tokens": 1, "correct_number": %s, "answer_line": 0.0}\n'
+
+
+@pytest.mark.parametrize(
+    ("file", "spoilt", "message"),
+    [
+        ("parquet", {"tokens": None}, "step_00002.parquet, completion 1 is damaged, so it cannot be replayed"),
+        ("parquet", {"columns": "{"}, "step_00002.parquet, completion 1 is damaged"),
+        ("parquet", {"completion": 5}, "step_00002.parquet, completion 1 is damaged"),
+        ("parquet", {"correct_number": "1"}, "step_00002.parquet, completion 1 is damaged"),
+        ("before.jsonl", LINE % ("999", '"x"', "1.0"), "before.jsonl, line 1 is of no row of the test split"),
+        ("before.jsonl", LINE % ('"a"', '"x"', "1.0"), "before.jsonl, line 1 is of no row of the test split"),
+        ("before.jsonl", LINE % ("3", "null", "1.0"), "before.jsonl, line 1 is of no row of the test split"),
+        ("before.jsonl", LINE % ("3", '"x"', "[]"), "before.jsonl, row 3 is damaged"),
+        ("manifest.json", "[", "manifest.json is damaged"),
+    ],
+)
+def test_a_damaged_run_is_named_by_an_audit(file: str, spoilt: Any, message: str, tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    (folder.path / "recipe.py").write_text(STORED)
+    rows = folder.load_recipe().rows_of("test")
+    data = {"test": {"rows": 12, "sha256": fingerprint(rows)}}
+    (folder.path / "manifest.json").write_text(json.dumps({**folder.manifest, "data": data}))
+    folder.write_completions(2, [completion(2, 1, 0, True)])
+    assert audit.main([str(folder.path)]) == 0
+    if file == "parquet":
+        folder.write_completions(2, [{**completion(2, 1, 0, True), **spoilt}])
+    else:
+        next(folder.path.rglob(file)).write_text(spoilt)
+    with pytest.raises(UserError, match=re.escape(message)):
+        audit.main([str(folder.path)])
 
 
 # -------------------------------------------------------------------------------------------------------- the trackers

@@ -362,6 +362,10 @@ def test_half_characters_and_numbers_that_are_none(tmp_path: Path, browser: Page
     assert browser.complaints() == []
 
 
+def spoil_step(path: Path, **changes: Any) -> None:
+    RunFolder(path).write_completions(2, [{**completion(2, 1, i, True), **changes} for i in range(4)])
+
+
 SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "killed": (lambda path: None, "There is no evaluation after training, so"),
     "no results": (lambda path: (path / "results.json").unlink(), "There is no evaluation."),
@@ -371,6 +375,13 @@ SPOILT: dict[str, tuple[Callable[[Path], Any], str]] = {
     "half a step": (lambda path: (path / "metrics.jsonl").open("a").write('{"step": 4, "rew'), "stopped after step 3 of 6."),
     "no steps": (lambda path: shutil.rmtree(path / "completions"), "The completions of training are not in the folder."),
     "half a file": (lambda path: (path / "completions/step_00002.parquet").write_bytes(b"PAR1"), "out: step_00002.parquet"),
+    "a text that is none": (lambda path: spoil_step(path, prompt=4), "left out: step_00002.parquet"),
+    "odd alarms": (lambda path: (path / "metrics.jsonl").open("a").write('{"step": 4, "alarms": 5}\n'), "after step 4 of 6."),
+    "a half row": (lambda path: (path / "evaluation/before.jsonl").write_text(
+        '{"row": 1.5, "completion": "", "correct_number": 1}\n'), "before.jsonl, line 1 is damaged"),
+    "an odd name": (lambda path: shutil.copy(path / "completions/step_00002.parquet", path / "completions/step_².parquet"),
+                    "stopped after step 3 of 6."),
+    "an odd verdict": (lambda path: spoil_step(path, lenient="yes"), "stopped after step 3 of 6."),
     "no evaluation": (lambda path: shutil.rmtree(path / "evaluation"), "before training cannot be shown: evaluation/"),
     "lines": (lambda path: (path / "evaluation/before.jsonl").write_text('{"row": 0}\n'), "before.jsonl, line 1 is damaged"),
     "rows": (lambda path: (path / "evaluation/rows.jsonl").write_text("x"), "rows.jsonl, line 1 is no JSON"),
