@@ -121,7 +121,8 @@ def replay(recipe: Recipe, logged: Sequence[Logged]) -> list[Change]:
     for reward in recipe.rewards:
         name = reward.__name__
         if name not in logged[0].paid:
-            raise UserError(f"the run was not paid by {name}, but by {', '.join(logged[0].paid) or 'nothing known'}")
+            others = f" but by {', '.join(logged[0].paid)}" if logged[0].paid else ""
+            raise UserError(f"the run was not paid by {name}{others}; name the recipe it was trained with by --recipe")
         with users_code(recipe.path):
             now = pay(reward, completions, columns, prompts, [[0] * each.tokens for each in logged])
         for each, value in zip(logged, now, strict=True):

@@ -89,12 +89,14 @@ def probed(
 ) -> list[Finding]:
     """What a probe finds, and where its pass rates went; `save` is a file, empty for the usual one."""
     from rlvr_recipes import probe
-    from rlvr_recipes.difficulty import default_file
+    from rlvr_recipes.difficulty import Difficulty, default_file
 
+    file = Path(save) if save else default_file(recipe)
+    if save is not None:
+        Difficulty.of([], [], recipe, config, len(exemplars)).beside(file)  # before the probe, which may take long
     tokenizer = check_prompts(recipe, config, exemplars, data)
     found, difficulty = probe.run(recipe, config, tokenizer, exemplars, data["train"], n)
     if save is not None:
-        file = Path(save) if save else default_file(recipe)
         found.append(Finding(True, f"difficulty: {file} has {difficulty.write(file)}"))
     return found
 

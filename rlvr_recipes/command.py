@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from rlvr_recipes.recipe import UserError
+from rlvr_recipes.recipe import UserError, nearest
 
 # What a machine says of a name or a disk that the user gave: too long, not allowed, full.
 USERS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -28,6 +28,9 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments: -"):
+            word = message.split()[2].partition("=")[0]
+            raise UserError(f"there is no option {word}{nearest(word, self.options)}")
         raise UserError(f"{message.removeprefix('argument ')} (see --help)")
 
     @property

@@ -60,22 +60,29 @@ class Difficulty:
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(f"{file} is damaged: {error!r:.100}") from error
 
-    def write(self, file: Path) -> "Difficulty":
-        """Adds these to those of the same probe of other rows; returns all.
+    def beside(self, file: Path) -> "Difficulty":
+        """These and those that a file holds of other rows, if there is one.
 
         Raises:
-            UserError: the file holds those of another probe.
+            UserError: it holds those of another probe, or no such file can be written.
         """
-        rates = dict(self.rates)
-        if file.exists():
-            before = Difficulty.read(file)
-            if differing := [name for name, value in self.probe.items() if before.probe.get(name) != value]:
-                raise UserError(f"{file} holds a probe with another {', '.join(differing)}; name another file")
-            rates = {**before.rates, **rates}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lines = [{"probe": self.probe}, *({"row": row, "pass_rate": rate} for row, rate in rates.items())]
+        if not file.exists():
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(f"there can be no file {file}: {error.strerror}") from error
+            return self
+        before = Difficulty.read(file)
+        if differing := [name for name, value in self.probe.items() if before.probe.get(name) != value]:
+            raise UserError(f"{file} holds a probe with another {', '.join(differing)}; name another file")
+        return Difficulty(self.probe, {**before.rates, **self.rates})
+
+    def write(self, file: Path) -> "Difficulty":
+        """Adds these to those of the same probe of other rows; returns all."""
+        whole = self.beside(file)
+        lines = [{"probe": whole.probe}, *({"row": row, "pass_rate": rate} for row, rate in whole.rates.items())]
         write_whole(file, "".join(json.dumps(line) + "\n" for line in lines))
-        return Difficulty(self.probe, rates)
+        return whole
 
     def __str__(self) -> str:
         rates = list(self.rates.values())

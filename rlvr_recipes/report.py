@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlvr_recipes import command
-from rlvr_recipes.recipe import UserError, nearest
+from rlvr_recipes.recipe import UserError
 from rlvr_recipes.report_completions import JSON, packed
 from rlvr_recipes.report_run import Run, charts, differing, names_of
 from rlvr_recipes.runs import RunFolder, write_whole
@@ -114,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, metavar="FILE", help="else RUN/report.html, of several report.html here")
     own, unknown = parser.parse_known_args(argv)
     if unknown:
-        raise UserError(f"there is no option {unknown[0]}{nearest(unknown[0], parser.options)}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     paths: list[Path] = own.runs
     if twice := next((path for path in paths if sum(path.resolve() == other.resolve() for other in paths) > 1), None):
         raise UserError(f"{twice} stands there twice")

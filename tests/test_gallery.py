@@ -275,6 +275,25 @@ def test_a_probe_of_more_rows_than_there_are_is_refused(tmp_path: Path, monkeypa
         checked(tmp_path, PLAIN, "--save_difficulty")
 
 
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("other.jsonl", "other.jsonl holds a probe with another recipe, reward"),
+        ("task.py", "task.py is damaged"),
+        ("task.py/pass.jsonl", "there can be no file task.py/pass.jsonl"),
+    ],
+)
+def test_a_file_that_cannot_take_pass_rates_is_refused_before_the_probe(
+    file: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rlvr_recipes.probe.run", None)
+    monkeypatch.setattr("rlvr_recipes.memory.findings", lambda *_: [])
+    (tmp_path / "other.jsonl").write_text('{"probe": {"recipe": "x"}}\n')
+    with pytest.raises(UserError, match=re.escape(message)):
+        checked(tmp_path, "RECIPE = ARITHMETIC", "--probe", 1, "--eval_rows", 0, "--save_difficulty", file)
+
+
 # ----------------------------------------------------------------------------------------------------------- the audit
 
 
@@ -297,8 +316,10 @@ def test_an_audit_finds_what_the_rewards_pay_otherwise_now(
     task.unlink()
     assert audit.main([str(folder)]) == 0  # by the copy in the run folder
     task.write_text(TASK.replace("CHANGE", BARE.format(rows="hard", rewards="{half: 1.0}")))
-    with pytest.raises(UserError, match="the run was not paid by half"):
+    with pytest.raises(UserError, match="the run was not paid by half; name the recipe"):
         audit.main([str(folder)])
+    with pytest.raises(UserError, match="there is no option --recip; did you mean --recipe?"):
+        audit.main([str(folder), "--recip=task.py"])
 
 
 STORED = """
