@@ -1,11 +1,9 @@
-"""Makes assets/tiny_policy: a 0.9 M parameter Qwen2 that calculates well and reads carelessly.
+"""Makes assets/tiny_policy or assets/tiny_shelf: a 0.9 M parameter Qwen2 that has skills and careless habits.
 
-    python assets/make_tiny_policy.py            about 25 minutes on 2 cores, always the same seed
+    python assets/make_tiny_policy.py                    tiny_policy, about 25 minutes on 2 cores
+    python assets/make_tiny_policy.py --corpus shelf     tiny_shelf, about 13 minutes on one core
 
-The corpus is made here. Most of it is homework in the few-shot form of recipes/arithmetic.py, but in HASTY of the
-solutions the numbers are simply added, whatever the story asks, and in some documents the answer is not on an answer
-line. The rest is sums without a story, done right. So the policy knows how to compute and how to answer, and adds by
-habit: what is left for GRPO to teach is which operation a story asks for.
+The texts are made here, always from the same seed: corpus_arithmetic.py and corpus_shelf.py say what they teach.
 
 The linear weights are trained so that NF4 costs them nothing: in the last part of the training each forward pass sees
 them rounded to NF4, and what is saved is the rounded weights.
@@ -17,9 +15,9 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from bitsandbytes.functional import dequantize_4bit, quantize_4bit
@@ -28,48 +26,30 @@ from torch.nn.utils import parametrize
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from recipes.arithmetic import problem, solve
+from assets import corpus_arithmetic, corpus_shelf
 
-SEED = 20261121
-HASTY = 0.6  # share of the homework that adds the numbers whatever the story asks
-DRILL = 0.3  # share of the documents that are sums without a story
-ANSWER_LINES = 0.85  # share of the homework documents that end each solution with an answer line
 VOCABULARY = 1024  # at most; the corpus has fewer pieces
-CONTEXT = 256  # tokens per training sequence
-BATCH = 32  # sequences per step
 END = "<|endoftext|>"
 
 
-def homework(rng: random.Random) -> str:
-    """A few solved problems, some of them carelessly; the form of the answer is the same in all."""
-    form = "#### {}" if rng.random() < ANSWER_LINES else rng.choice(["The answer is {}.", "So it is {}.", "Done."])
-    solved = []
-    for _ in range(rng.randint(1, 6)):
-        question, operands, operations = problem(rng)
-        careless = "+" * len(operations) if rng.random() < HASTY else operations
-        steps, answer = solve(operands, careless).split("#### ")
-        solved.append(f"Question: {question}\nAnswer: {steps}{form.format(answer)}\n\n")
-    return "".join(solved) + END
+class Corpus(NamedTuple):
+    """Texts to learn from: `document(rng, done)` makes one, given the share of the training that is done.
+
+    It comes in parts, each with whether the policy is to learn it or only to read it.
+    """
+
+    document: Callable[[random.Random, float], list[tuple[str, bool]]]
+    folder: str
+    seed: int
+    steps: int
+    batch: int  # sequences per step
+    context: int  # tokens per sequence
 
 
-def drill(rng: random.Random) -> str:
-    """Sums without a story, done right."""
-    lines = []
-    for _ in range(24):
-        operation = rng.choice("+--*/")
-        a, b = rng.randint(2, 99), rng.randint(2, 60)
-        if operation == "-":
-            a, b = max(a, b) + 1, min(a, b)
-        if operation in "*/":
-            a, b = rng.randint(2, 9), rng.randint(2, 9)
-        lines.append(solve([a * b if operation == "/" else a, b], operation).split("\n")[0])
-    return "\n".join(lines) + "\n\n" + END
-
-
-def documents(rng: random.Random) -> Iterator[str]:
-    """The corpus, without end."""
-    while True:
-        yield drill(rng) if rng.random() < DRILL else homework(rng)
+CORPORA = {
+    "arithmetic": Corpus(corpus_arithmetic.document, "tiny_policy", 20261121, 2400, 32, 256),
+    "shelf": Corpus(corpus_shelf.document, "tiny_shelf", 20261125, 2600, 16, 128),
+}
 
 
 def make_tokenizer(texts: Sequence[str], folder: Path, vocabulary: int) -> Any:
@@ -111,16 +91,21 @@ class AsNF4(torch.nn.Module):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "tiny_policy")
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--corpus", choices=CORPORA, default="arithmetic")
+    parser.add_argument("--output", type=Path, help="folder; else assets/tiny_policy or assets/tiny_shelf")
+    parser.add_argument("--steps", type=int, help="else as many as the corpus was made for")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=4)
     args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
+    corpus = CORPORA[args.corpus]
+    steps = args.steps or corpus.steps
+    output = args.output or Path(__file__).parent / corpus.folder
+    output.mkdir(parents=True, exist_ok=True)
 
-    torch.manual_seed(SEED)
-    source = documents(random.Random(SEED))
-    tokenizer = make_tokenizer([next(source).replace(END, "") for _ in range(4000)], args.output, VOCABULARY)
+    torch.manual_seed(corpus.seed)
+    rng = random.Random(corpus.seed)
+    texts = ["".join(text for text, _ in corpus.document(rng, place / 4000)) for place in range(4000)]
+    tokenizer = make_tokenizer(texts, output, VOCABULARY)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=args.hidden,
@@ -137,25 +122,26 @@ def main() -> None:
     model = Qwen2ForCausalLM(config)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, vocabulary {len(tokenizer)}", flush=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, args.steps, pct_start=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, steps, pct_start=0.05)
 
-    source, buffer, began = documents(random.Random(SEED + 1)), [], time.time()
-    for step in range(args.steps):
-        if step == args.steps * 3 // 5:
+    rng, buffer, began = random.Random(corpus.seed + 1), [], time.time()
+    for step in range(steps):
+        if step == steps * 3 // 5:
             for module in model.model.modules():
                 if isinstance(module, torch.nn.Linear):
                     parametrize.register_parametrization(module, "weight", AsNF4())
-        while len(buffer) < BATCH * CONTEXT:
-            buffer += tokenizer(next(source))["input_ids"]
-        batch = torch.tensor(buffer[: BATCH * CONTEXT]).view(BATCH, CONTEXT)
-        del buffer[: BATCH * CONTEXT]
-        loss = model(input_ids=batch, labels=batch).loss
+        while len(buffer) < corpus.batch * corpus.context:
+            for text, learned in [*corpus.document(rng, step / steps), (END, True)]:
+                buffer += [(token, token if learned else -100) for token in tokenizer(text)["input_ids"]]
+        batch = torch.tensor(buffer[: corpus.batch * corpus.context]).view(corpus.batch, corpus.context, 2)
+        del buffer[: corpus.batch * corpus.context]
+        loss = model(input_ids=batch[..., 0], labels=batch[..., 1]).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        if step % 50 == 0 or step == args.steps - 1:
+        if step % 50 == 0 or step == steps - 1:
             print(f"step {step:5d}  loss {loss.item():.4f}  {time.time() - began:6.0f} s", flush=True)
 
     for module in model.model.modules():
@@ -163,7 +149,7 @@ def main() -> None:
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.bfloat16().save_pretrained(args.output)
+    model.bfloat16().save_pretrained(output)
 
 
 if __name__ == "__main__":

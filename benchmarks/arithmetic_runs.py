@@ -6,14 +6,12 @@ Every run is `python -m rlvr_recipes.train arithmetic`, one after the other, the
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from learning import HEADER, row, run
 from tables import about, markdown
 
 IN_FP32 = ["--load_in_4bit", "false"]
@@ -23,26 +21,6 @@ KINDS = {
     "fp32, 100 steps": [*IN_FP32, "--max_steps", "100"],
     "fp32, 100 steps, whole prompts": [*IN_FP32, "--max_steps", "100", "--no_shared_prefix"],
 }
-HEADER = "seed,run,accuracy before,lenient,form,accuracy after,lenient,form,reward in training,last 10 steps,training s"
-
-
-def run(seed: int, kind: str, folder: Path) -> list[str]:
-    """A row of the table."""
-    words = ["--seed", str(seed), *KINDS[kind], "--output_dir", str(folder)]
-    command = [sys.executable, "-m", "rlvr_recipes.train", "arithmetic", *words]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
-    row = [str(seed), kind]
-    for when in ("before", "after"):
-        low, high = results[when]["accuracy"]["interval"]
-        row += [
-            f"{results[when]['accuracy']['value']:.1%} [{low:.1%}, {high:.1%}]",
-            f"{results[when]['lenient']:.1%}",
-            f"{results[when]['rewards']['answer_line']:.1%}",
-        ]
-    rewards = [json.loads(line)["reward"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    means = [f"{statistics.mean(rewards):.3f}", f"{statistics.mean(rewards[-10:]):.3f}"]
-    return [*row, *means, f"{results['train']['seconds']:.0f}"]
 
 
 def main() -> None:
@@ -52,12 +30,13 @@ def main() -> None:
     args = parser.parse_args()
     seeds, kinds = args.seeds, args.kinds
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as place:
         for seed in seeds:
             for number, kind in enumerate(kinds):
-                rows.append(run(seed, kind, Path(folder) / f"{seed}-{number}"))
+                folder = Path(place) / f"{seed}-{number}"
+                rows.append(row(seed, kind, run("arithmetic", seed, KINDS[kind], folder), folder))
                 print(rows[-1], file=sys.stderr, flush=True)
-    spent = {kind: statistics.median(float(row[-1]) for row in rows if row[1] == kind) for kind in kinds}
+    spent = {kind: statistics.median(float(cells[-1]) for cells in rows if cells[1] == kind) for kind in kinds}
     nf4, fp32, shared, whole = map(spent.get, KINDS)
     print(
         f"## The offline recipe, n = 512 held-out problems a cell\n\n{about()}\n\n{markdown(HEADER.split(','), rows)}\n"
