@@ -64,11 +64,8 @@ def _share(values: Sequence[bool]) -> float:
 
 
 def _answer(row: Mapping[str, Any]) -> str:
-    """What a completion answers: what the first reward extracted, else its last line."""
-    if "extracted" in row:
-        return row["extracted"] or ""
-    lines = text_of(row["completion"]).split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    """What a completion answers: what the first reward extracted, else all of it, as programs may end in one line."""
+    return row["extracted"] or "" if "extracted" in row else text_of(row["completion"]).strip()
 
 
 # ------------------------------------------------------------------------------------------------------- the alarms
@@ -117,7 +114,8 @@ def _not_a_number(past: _Past) -> Iterator[Alarm]:
         # A single gradient that overflows is everyday life in fp16; weights that did are lost.
         if (name == "adapter_moved" and bad and bad[-1]) or (len(bad) == 3 and all(bad)):
             cure = "lower --learning_rate, or train in bf16 or fp32"
-            cure = "a reward gives numbers beyond all measure" if name == "reward" else cure
+            if name == "reward":
+                cure = "the rewards give None for all completions, or numbers beyond all measure"
             yield Alarm("nan", None, 0.0, f"{name} is not a number; {cure}")
             return
 
@@ -231,8 +229,9 @@ def _lenient_apart(past: _Past) -> Iterator[Alarm]:
 
 
 def _adapter_still(past: _Past) -> Iterator[Alarm]:
-    if not all(step.get("learning_rate") for step in past.steps[-WINDOW:]):
-        return
+    rates = [step.get("learning_rate") or 0.0 for step in past.steps]
+    if not all(rates[-WINDOW:]) or rates[-1] > rates[-2:][0] or rates[-1] < 0.1 * max(rates):
+        return  # warming up, or nearly at the end of a schedule
     moved = past.mean("adapter_moved")
     if moved is not None and moved < 1e-6:
         yield Alarm(
@@ -255,9 +254,9 @@ def _timeouts(past: _Past) -> Iterator[Alarm]:
 MONITORS = (_not_a_number, _no_reward, _no_variance, _cut_off, _form_only, _one_answer, _entropy_and_length,
             _lenient_apart, _adapter_still, _timeouts)  # fmt: skip
 # What follows from an alarm is not said beside it.
-EXPLAINS = {"no_reward": {"dead_groups", "adapter_still"}, "dead_groups": {"adapter_still"},
+EXPLAINS = {"no_reward": {"dead_groups", "adapter_still"}, "dead_groups": {"adapter_still", "nothing_to_learn"},
             "one_answer": {"identical_completions", "dead_groups", "adapter_still"},
-            "identical_completions": {"adapter_still"}}  # fmt: skip
+            "identical_completions": {"adapter_still", "nothing_to_learn"}}  # fmt: skip
 
 
 def alarms(steps: Sequence[Metrics], first: str, forms: Sequence[str] = ()) -> list[Alarm]:

@@ -75,11 +75,36 @@ def test_a_reward_that_pays_everything_from_the_start_is_told_from_a_solved_task
         {"rewards/form/mean": (0.3, 0.9), "accuracy": (0.1, 0.4), "lenient": (0.4, 0.45)},  # form first, then answers
         {"lenient": 0.6, "accuracy": (0.3, 0.5)},  # it is learning the form
         {"adapter_moved": 0.0, "learning_rate": 0.0},  # warm-up
+        {"adapter_moved": (1e-3, 1e-7), "learning_rate": (1e-4, 1e-8)},  # the end of a cosine
         {"kl": None},
     ],
 )  # fmt: skip
 def test_what_a_healthy_run_does_raises_nothing(changed: dict[str, Any]) -> None:
     assert named(run(**changed)) == []
+
+
+def test_a_long_warm_up_is_no_still_adapter() -> None:
+    steps = run()
+    for metrics in steps:
+        metrics |= {"learning_rate": 1e-9 * metrics["step"], "adapter_moved": 5e-8 * metrics["step"]}
+    assert named(steps) == []
+
+
+def test_programs_that_end_in_the_same_line_are_no_one_answer() -> None:
+    programs = [f"```python\nprint({n})\n```" for n in range(4)]
+    rows = [{"completion": program, "reward": 0.0, "right": 0.0} for program in programs]
+    assert features(rows, 2, "right")["top_wrong_answer"] == 0.25
+
+
+def test_a_run_whose_groups_are_all_wrong_is_not_called_too_easy() -> None:
+    hard = {
+        "unpaid_dead_groups": 0.96,
+        "dead_groups": 0.98,
+        "accuracy": 0.02,
+        "lenient": 0.02,
+        "rewards/form/mean": 0.2,
+    }
+    assert named(run(WINDOW, **hard)) == ["dead_groups"]
 
 
 def test_fewer_steps_than_a_window_say_nothing() -> None:
