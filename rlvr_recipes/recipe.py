@@ -52,6 +52,12 @@ TAKEN = frozenset(
     "prompt prompts completion completions completion_ids trainer_state log_extra log_metric image images "
     "environment environments".split()
 )
+HALF = re.compile("[\ud800-\udfff]")  # of a character, which no file can hold
+VERDICT = ("extracted", "where", "reason")  # columns of text that a reward may log
+METRICS = frozenset(  # of a step, which no reward may log as its own
+    "step reward reward_std loss grad_norm learning_rate entropy kl epoch alarms accuracy lenient dead_groups "
+    "unpaid_dead_groups identical_groups top_wrong_answer verifier_timeouts adapter_moved tokens_per_second".split()
+)
 CHANGE = "CHANGE: "  # begins what is still to be written in a recipe that `new` made
 
 
@@ -117,12 +123,60 @@ def pay(
         "log_extra": log_extra,
         "log_metric": lambda name, value: None,
     }
+    given = given_to(reward, given)
     parameters = inspect.signature(reward).parameters.values()
     needed = {p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     if missing := needed - given.keys():
         there = ", ".join(columns) or "none"
         raise UserError(f"reward {reward.__name__} needs the column {', '.join(sorted(missing))}; there is {there}")
     return checked_pay(reward, reward(**given), len(completions))
+
+
+def given_to(reward: Reward, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a reward gets: lists of its own, which it may change, and TRL's hooks, which refuse what nobody could keep.
+
+    Raises:
+        UserError: from the hooks, for other than one value per completion, or a metric that is no number or ours.
+    """
+    own = {name: [*values] if isinstance(values, list | tuple) else values for name, values in given.items()}
+    number = len(given["completions"])
+
+    def log_extra(column: str, values: Any) -> None:
+        if not isinstance(values, list | tuple) or len(values) != number:
+            raise UserError(
+                f"reward {reward.__name__} logs {values!r:.60} as {column}; it must be a list of one value for each of "
+                f"the {number} completions"
+            )
+        if column == "lenient" and not all(value is None or value in (True, False) for value in values):
+            raise UserError(f"reward {reward.__name__} logs {values!r:.60} as lenient; each must be True or False")
+        if column not in RESERVED:  # our own records have these
+            given["log_extra"](column, storable(column, values))
+
+    def log_metric(name: str, value: Any) -> None:
+        if name in METRICS:
+            raise UserError(f"reward {reward.__name__} logs a metric {name}, which every step has; call it otherwise")
+        if not isinstance(value, int | float):
+            raise UserError(f"reward {reward.__name__} logs {value!r:.60} as the metric {name}; it must be a number")
+        given["log_metric"](name, value)
+
+    return {**own, "log_extra": log_extra, "log_metric": log_metric}
+
+
+def storable(column: str, values: Sequence[Any]) -> list[Any]:
+    """Values that a column of a table can hold: of one type; all as text where they are of several, or of another.
+
+    >>> storable("length", [3, None]), storable("seen", [3, "a"])
+    ([3, None], ['3', 'a'])
+    """
+    kinds = {type(value) for value in values if value is not None}
+    if column == "lenient":
+        return [None if value is None else bool(value) for value in values]
+    if column not in VERDICT and kinds <= {float, int} and all(abs(value or 0) < 2**63 for value in values):
+        return list(values)
+    if column not in VERDICT and kinds == {bool}:
+        return list(values)
+    texts = [None if value is None else str(value) for value in values]
+    return [text and text.encode("utf-8", "backslashreplace").decode() for text in texts]
 
 
 def checked_pay(reward: Reward, paid: Any, completions: int) -> Sequence[float | None]:
@@ -333,6 +387,9 @@ class Recipe:
             if len(kinds) > 1 and kinds != {int, float}:
                 listed = ", ".join(sorted(kind.__name__ for kind in kinds))
                 raise UserError(f"{place}: the column {name} holds values of several types: {listed}")
+            for number, value in enumerate(values, 1):
+                if isinstance(value, str) and HALF.search(value):
+                    raise UserError(f"{place}: row {number}, {name} holds half a character: {value!r:.60}")
         for reward in self.rewards:
             try:
                 with users_code(self.path):

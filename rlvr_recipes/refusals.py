@@ -105,6 +105,8 @@ def check_ranges(values: Mapping[str, Any], rewards: int) -> None:
     weights = values["reward_weights"] or []
     if len(weights) != rewards or not all(map(math.isfinite, weights)) or not any(weights):
         raise UserError(f"reward_weights {weights}: give {rewards} finite numbers, one per reward, not all of them 0")
+    if weights[0] < 0:
+        raise UserError(f"reward_weights {weights}: the first reward says what is right, and would be trained against")
     for name, (refused, reason) in REFUSED.items():
         if values[name] == refused:
             raise UserError(f"{name} {refused} is refused: {reason}")

@@ -26,7 +26,7 @@ from rlvr_recipes import monitors
 from rlvr_recipes.command import say
 from rlvr_recipes.generation import StopRule
 from rlvr_recipes.progress import Line, duration
-from rlvr_recipes.recipe import Recipe, Reward, UserError, checked_pay
+from rlvr_recipes.recipe import Recipe, Reward, UserError, checked_pay, given_to
 from rlvr_recipes.runs import RunFolder
 from rlvr_recipes.scores import first_reward, form_rewards
 from rlvr_recipes.shared_prefix import SharedPrefixTrainer
@@ -135,13 +135,13 @@ class RecipeTrainer(SharedPrefixTrainer):
         ended = [*self.eos_token_ids, self._tokenizer.pad_token_id]
         rows = [
             {
+                **{column: values[i] for column, values in told.items()},
                 "prompt": prompts[i],
                 "completion": completions[i],
                 "tokens": len(completion_ids_list[i]),
                 "cut_off": completion_ids_list[i][-1] not in ended,
                 "reward": rewards[i],
                 **dict(zip(self.reward_func_names, pays[i], strict=True)),
-                **{column: values[i] for column, values in told.items()},
                 "columns": json.dumps({k: v for k, v in inputs[i].items() if k != "prompt"}, default=str),
             }
             for i in range(len(prompts))
@@ -159,14 +159,18 @@ class RewardError(Exception):
     """A reward raised in the middle of a run, or gave what nothing can be learned from."""
 
 
+HOOKS = {"log_extra": lambda column, values: None, "log_metric": lambda name, value: None}  # where TRL gives none
+
+
 def watched(reward: Reward) -> Reward:
     """A reward that says, where it fails in the middle of a run, which it is and at which completion."""
 
     @functools.wraps(reward)
     def paid(completions: list[Any], **given: Any) -> Sequence[float | None]:
         try:
-            return checked_pay(reward, reward(completions=completions, **given), len(completions))
-        except Exception as error:  # a user's own code
+            own = given_to(reward, {"completions": completions, **HOOKS, **given})
+            return checked_pay(reward, reward(**own), len(completions))
+        except (Exception, SystemExit) as error:  # a user's own code, which must not end a run as if it were done
             said = str(error)
             if not isinstance(error, UserError):
                 frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -188,8 +192,9 @@ def _fails(reward: Reward, completions: list[Any], given: dict[str, Any], at: in
         for name, value in given.items()
     }
     try:
-        checked_pay(reward, reward(completions=[completions[at]], **columns), 1)
-    except Exception:  # as above
+        alone = given_to(reward, {"completions": [completions[at]], **HOOKS, **columns})
+        checked_pay(reward, reward(**alone), 1)
+    except (Exception, SystemExit):  # as above
         return True
     return False
 

@@ -124,6 +124,7 @@ def test_a_misspelt_key_in_a_file_or_a_recipe_says_where_it_stands(recipe: Recip
         (["--max_steps", "0"], "max_steps is 0; it must be at least 1, or -1"),
         (["--reward_weights", "1"], "give 2 finite numbers, one per reward"),
         (["--reward_weights", "0", "0"], "not all of them 0"),
+        (["--reward_weights", "-1", "1"], "would be trained against"),
         (["--reward_weights", "nan", "1"], "give 2 finite numbers"),
         (["--report_to", "bogus"], "report_to bogus: not installed, or unknown"),
         (["--save_only_model", "true"], "nothing to go on from"),

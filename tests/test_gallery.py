@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from rlvr_recipes import UserError, audit, check, train
+from rlvr_recipes.recipe import pay
+from rlvr_recipes.report_completions import Steps
 from rlvr_recipes.runs import RunFolder, fingerprint
+from rlvr_recipes.trainer import RewardError, watched
 from tests.test_report import completion, make_run
 
 TASK = '''
@@ -204,6 +207,70 @@ def test_a_reward_of_the_wrong_length_or_infinite_is_named_too(
     )  # fmt: skip
     assert code == 4
     assert "error in step 1: reward odd gave [inf" in capsys.readouterr().out
+
+
+ALONE = {"trainer_state": None, "answer": ["5", "6"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            'log_extra("reason", ["x"])',
+            "reward own logs ['x'] as reason; it must be a list of one value for each of the 2",
+        ),
+        ('log_extra("reason", "because")', "reward own logs 'because' as reason; it must be a list"),
+        ('log_extra("lenient", ["yes", "no"])', "as lenient; each must be True or False"),
+        ('log_metric("depth", "x")', "reward own logs 'x' as the metric depth; it must be a number"),
+        ('log_metric("accuracy", 0.5)', "reward own logs a metric accuracy, which every step has"),
+        ("raise SystemExit(0)", "reward own: SystemExit: 0"),
+    ],
+)
+def test_what_a_reward_cannot_log_or_do_is_named(body: str, message: str) -> None:
+    space: dict[str, Any] = {}
+    exec(f"def own(completions, answer, log_extra, log_metric, **kwargs):\n    {body}\n    return [0.0, 0.0]", space)
+    with pytest.raises(RewardError, match=re.escape(message)):
+        watched(space["own"])(completions=["a", "b"], **ALONE)
+    if "Exit" not in body:
+        with pytest.raises(UserError, match=re.escape(message)):
+            pay(space["own"], ["a", "b"], {"answer": ["5", "6"]})
+
+
+def test_what_a_reward_does_to_its_lists_stays_there() -> None:
+    def spoiling(completions: list[str], answer: list[str], **kwargs: Any) -> list[float]:
+        completions.clear()
+        answer[0] = "x"
+        return [1.0, 0.0]
+
+    completions, answer = ["a", "b"], ["5", "6"]
+    assert watched(spoiling)(completions=completions, answer=answer) == [1.0, 0.0]
+    assert pay(spoiling, completions, {"answer": answer}) == [1.0, 0.0]
+    assert (completions, answer) == (["a", "b"], ["5", "6"])
+
+
+def test_what_a_reward_logs_can_be_kept(run: Callable[..., tuple[int, Path]]) -> None:
+    body = """
+class Thing: pass
+def own(completions, answer, log_extra, log_metric, **kwargs):
+    n = len(completions)
+    log_extra("extracted", [[1, 2]] * n)
+    log_extra("thing", [i if i % 2 else "x" for i in range(n)])
+    log_extra("other", [Thing()] * n)
+    log_extra("big", [10**30] * n)
+    log_extra("own", ["never"] * n)
+    log_extra("prompt", [1] * n)
+    log_metric("depth", 3)
+    return [0.0] * n
+RECIPE = replace(ARITHMETIC, cases=[], exemplars=[], shots=0, rewards={own: 1.0})
+"""
+    code, folder = run(body, "--max_steps", 1, "--eval_rows", 2)
+    assert code == 0
+    (kept, *_) = Steps([], ["own"], None).read(folder / "completions" / "step_00001.parquet")
+    assert {name: kept[name] for name in ("extracted", "thing", "big", "own")} == {
+        "extracted": "[1, 2]", "thing": "x", "big": str(10**30), "own": 0.0,
+    }  # fmt: skip
+    assert kept["prompt"].startswith("Question: ")
+    assert audit.main([str(folder)]) == 0
 
 
 # ----------------------------------------------------------------------------------------------------------- the probe

@@ -187,6 +187,7 @@ def test_rows_of_different_shape_are_named() -> None:
     [
         ([{"answer": "1", "completions": "x"}], "a column cannot be called completions"),
         ([{"answer": "1"}, {"answer": 1}], "column answer holds values of several types: int, str"),
+        ([{"answer": "1"}, {"answer": "\ud800"}], "row 2, answer holds half a character"),
         ([{"gold": "1"}], "needs the column answer"),
     ],
 )
