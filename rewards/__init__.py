@@ -1,20 +1,31 @@
 """Reward functions whose answer can be trusted: plain TRL reward functions, importable without torch or TRL."""
 
+# pyright: reportUnsupportedDunderAll=false
+
+from importlib import import_module
+from typing import Any
+
 from rewards.answers import equal
 from rewards.choices import correct_choice
-from rewards.code import passes_tests
-from rewards.constraints import follows_constraints
 from rewards.correct import correct_answer, correct_expression, correct_number, correct_set
-from rewards.countdown import reaches_target
 from rewards.formats import answer_line, answer_tags, boxed_answer, exact_format, think_then_answer
-from rewards.gym import solves_gym_task
 from rewards.quantities import correct_quantity
 from rewards.shaping import repetition, soft_overlong
-from rewards.structured import correct_json, correct_tool_call, matches_schema, valid_json
-from rewards.symbolic import solves_symbolic
-from rewards.texts import correct_text
 from rewards.verdicts import Verdict, judge
-from rewards.worked import correct_worked_answer
+
+_LATE = {  # loaded when first asked for: most recipes need one of them, if any
+    "correct_json": "structured",
+    "correct_text": "texts",
+    "correct_tool_call": "structured",
+    "correct_worked_answer": "worked",
+    "follows_constraints": "constraints",
+    "matches_schema": "structured",
+    "passes_tests": "code",
+    "reaches_target": "countdown",
+    "solves_gym_task": "gym",
+    "solves_symbolic": "symbolic",
+    "valid_json": "structured",
+}
 
 __all__ = [
     "Verdict",
@@ -45,3 +56,9 @@ __all__ = [
     "think_then_answer",
     "valid_json",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
