@@ -89,7 +89,10 @@ def test_a_log_file_gets_whole_lines(command: Command) -> None:
         assert words in line
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGTERM))],
+)
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(
     number: signal.Signals, finished: tuple[Path, str], tmp_path: Path, command: Command
 ) -> None:
@@ -138,6 +141,7 @@ def test_the_base_model_is_scored_with_the_recipes_own_rule(
     ).read_text()
 
 
+@pytest.mark.slow
 def test_gsm8k_few_shot_trains_on_local_files_with_whole_prompts(
     gsm8k_folder: Path, tmp_path: Path, command: Command
 ) -> None:

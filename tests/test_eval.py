@@ -199,7 +199,7 @@ def test_memory_that_runs_out_halves_the_batch_and_loses_nothing(
         engine(Canned(fits=0), tmp_path / "none.jsonl", make_config)
 
 
-@pytest.mark.parametrize("fits", [1000, 5])
+@pytest.mark.parametrize("fits", [1000, pytest.param(5, marks=pytest.mark.slow)])
 def test_what_was_cut_short_is_made_of_the_same_batches(
     fits: int, tmp_path: Path, make_config: Callable[..., Any]
 ) -> None:

@@ -30,7 +30,11 @@ def test_the_readme_has_the_commands_it_should() -> None:
     assert all(command in ci for command in IN_CI)
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in IN_CI])
+LONG = re.compile(r"gsm8k_\w+ ARGS|--shots 0,2,4,8|--n 100 --shots 4")  # much like shorter ones
+TRIED = [pytest.param(c, marks=[pytest.mark.slow] if LONG.search(c) else []) for c in COMMANDS if c not in IN_CI]
+
+
+@pytest.mark.parametrize("command", TRIED)
 def test_a_command_of_the_readme(command: str, clone: Path) -> None:
     try_command(command, clone)
 

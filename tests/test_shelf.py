@@ -66,7 +66,13 @@ def test_nothing_speaks_against_a_recipe(
     assert not exemplars or f"ok  exemplars: {exemplars} of {exemplars} paid in full" in printed
 
 
-@pytest.mark.parametrize("name", SHELF)
+LONG = ("tool_call", "extract_json")  # prompts of thousands of bytes, and the tiny policy reads bytes
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(*each.values, marks=[*each.marks, *[pytest.mark.slow] * (each.values[0] in LONG)]) for each in SHELF],
+)
 def test_a_recipe_trains(name: str, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small = {"max_steps": 2, "eval_rows": 0, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1,
