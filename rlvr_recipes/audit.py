@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from rewards.completions import text_of
 from rlvr_recipes import command
-from rlvr_recipes.command import say
+from rlvr_recipes.command import harmless, say
 from rlvr_recipes.progress import Line
 from rlvr_recipes.recipe import Recipe, Row, UserError, load_recipe, pay, users_code
 from rlvr_recipes.report_completions import columns_of
@@ -163,7 +163,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"{folder.path} has no completions")
     for change in changes[:SHOWN]:
         text = text_of(change.logged.completion).strip()
-        say(f"\n{change.logged.place}: {change.reward} paid {change.then}, pays {change.now} now\n{text}")
+        say(f"\n{change.logged.place}: {change.reward} paid {change.then}, pays {change.now} now\n{harmless(text)}")
     if len(changes) > SHOWN:
         say(f"\n... and {len(changes) - SHOWN:,} more")
     for name in dict.fromkeys(change.reward for change in changes):

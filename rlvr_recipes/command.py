@@ -45,6 +45,15 @@ def line(*words: object) -> str:
     return f"{python} -m rlvr_recipes.{' '.join(map(str, words))}"
 
 
+def harmless(text: str) -> str:
+    r"""A text of a policy's for the terminal, which obeys some characters: those are written as escapes.
+
+    >>> harmless("1\n\x1b[2J\u202e é")
+    '1\n\\x1b[2J\\u202e é'
+    """
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else ascii(sign)[1:-1] for sign in text)
+
+
 def say(text: str) -> None:
     """A line for the user, once however many processes run, and at once even into a pipe."""
     if os.environ.get("RANK", "0") == "0":

@@ -495,7 +495,7 @@ def compare(
     shots = f", {labels['eval shots']}-shot" if "eval shots" in labels else ""
     command.say(f"\n{labels['policy']} against {base_labels['policy']}{shots}: {found}")
     if found.flipped:
-        example = text.split("\n\n## ")[0].removeprefix("## ")
+        example = command.harmless(text.split("\n\n## ")[0].removeprefix("## "))
         command.say(f"\n{example}\n\nall {len(found.flipped)} flipped problems: {ours.parent / 'flipped.md'}")
     return {"policy": labels["policy"], "base": base_labels["policy"], **dict(labels), **scores.as_json(found)}
 

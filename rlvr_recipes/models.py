@@ -193,8 +193,12 @@ def context_of(config: PretrainedConfig) -> int | None:
 def context_left(prompt_ids: Sequence[Sequence[int]], max_completion_length: int, config: PretrainedConfig) -> str:
     """What the longest text leaves of a model's context, in words; empty where none is named."""
     context = context_of(config)
-    left = "" if context is None else f"{context - max(map(len, prompt_ids)) - max_completion_length:,} of {context:,}"
-    return left and f"; {left} of context left"
+    if context is None:
+        return ""
+    left = context - max(map(len, prompt_ids)) - max_completion_length
+    if left < 0:
+        return f"; {-left:,} beyond the context of {context:,}"
+    return f"; {left:,} of {context:,} of context left"
 
 
 def check_lengths(prompt_ids: Sequence[list[int]], max_completion_length: int, config: PretrainedConfig) -> None:

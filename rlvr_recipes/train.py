@@ -235,7 +235,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
             )
             gain = scores.compare(after, before, recipe)
             flipped = scores.flipped_text(recipe, rows, after, before, gain.flipped[:1]).removeprefix("## ")
-            say(f"\n{scores.table(cells)}\n\n{gain}\n\n{flipped}".rstrip())
+            say(f"\n{scores.table(cells)}\n\n{gain}\n\n{command.harmless(flipped)}".rstrip())
         say(f"\nscore it again: {command.line('eval', folder.path)}")
     return 0
 

@@ -90,7 +90,7 @@ BROKEN = {
     ),
     "prompts beyond the context": (
         'EXEMPLARS = [("1 + 1?" * 4000, "#### 2"), EXEMPLARS[1]]',
-        "prompts are never cut: show fewer exemplars",
+        "beyond the context of 4,096; prompts are never cut: show fewer exemplars",
     ),
     "a case that is not paid": (
         'CASES = [Case("#### 3", answer="2", correct_number=1.0)]',

@@ -413,12 +413,17 @@ LINE = '{"row": %s, "completion": %s, "tokens": 1, "correct_number": %s, "answer
         ("manifest.json", "[", "manifest.json is damaged"),
     ],
 )
-def test_a_damaged_run_is_named_by_an_audit(file: str, spoilt: Any, message: str, tmp_path: Path) -> None:
+def test_a_damaged_run_is_named_by_an_audit(
+    file: str, spoilt: Any, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = make_run(tmp_path / "run")
     (folder.path / "recipe.py").write_text(STORED)
     rows = folder.load_recipe().rows_of("test")
     data = {"test": {"rows": 12, "sha256": fingerprint(rows)}}
     (folder.path / "manifest.json").write_text(json.dumps({**folder.manifest, "data": data}))
+    folder.write_completions(2, [{**completion(2, 1, 0, False), "correct_number": 1.0, "completion": "\x1b[2J"}])
+    assert audit.main([str(folder.path)]) == 1
+    assert "\x1b" not in capsys.readouterr().out
     folder.write_completions(2, [completion(2, 1, 0, True)])
     assert audit.main([str(folder.path)]) == 0
     if file == "parquet":
