@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch  # noqa: F401  a machine's GPUs are asked for only where it is loaded
 import yaml
 
 from rlvr_recipes import UserError, load_recipe
