@@ -113,6 +113,8 @@ def main(argv: Sequence[str]) -> int:
     )  # fmt: skip
     own, flags = parser.parse_known_args(argv)
     recipe = load_recipe(own.recipe)
+    if own.probe is not None and own.probe < 1:
+        raise UserError(f"--probe is {own.probe}; say how many rows to probe, 1 or more")
     if own.save_difficulty is not None and own.probe is None:
         raise UserError("--save_difficulty writes what --probe N finds; say how many rows to probe")
     bad = 0

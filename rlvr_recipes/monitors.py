@@ -166,6 +166,17 @@ def _cut_off(past: _Past) -> Iterator[Alarm]:
         )  # fmt: skip
 
 
+def _accuracy_falls(past: _Past) -> Iterator[Alarm]:
+    now, then = past.mean("accuracy"), past.begin("accuracy")
+    if now is not None and then is not None and now <= then - 0.3 and now < then / 2:
+        yield Alarm(
+            "accuracy_collapse", now, min(then - 0.3, then / 2),
+            f"right answers fell from {then:.0%} to {now:.0%} (limit half of the first, and 30 points less). The "
+            "policy unlearns the task, or pleases another reward: lower --learning_rate, raise --beta, lower the "
+            "weights of the other rewards",
+        )  # fmt: skip
+
+
 def _form_only(past: _Past) -> Iterator[Alarm]:
     now, then, right = past.form(past.mean), past.form(past.begin), past.mean("accuracy")
     if now is None or then is None or right is None:
@@ -251,8 +262,8 @@ def _timeouts(past: _Past) -> Iterator[Alarm]:
         )  # fmt: skip
 
 
-MONITORS = (_not_a_number, _no_reward, _no_variance, _cut_off, _form_only, _one_answer, _entropy_and_length,
-            _lenient_apart, _adapter_still, _timeouts)  # fmt: skip
+MONITORS = (_not_a_number, _no_reward, _no_variance, _cut_off, _accuracy_falls, _form_only, _one_answer,
+            _entropy_and_length, _lenient_apart, _adapter_still, _timeouts)  # fmt: skip
 # What follows from an alarm is not said beside it.
 EXPLAINS = {"no_reward": {"dead_groups", "adapter_still"}, "dead_groups": {"adapter_still", "nothing_to_learn"},
             "one_answer": {"identical_completions", "dead_groups", "adapter_still"},

@@ -79,6 +79,7 @@ RUNS = {
     "length_collapse": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, shorter: 1.0}"), 30, ("--learning_rate", "5e-3")),
     "length_explosion": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, longer: 1.0}"), 30, ("--learning_rate", "5e-3", "--max_completion_length", "128")),
     "entropy_explosion": (PLAIN, 15, ("--learning_rate", "0.2")),
+    "accuracy_collapse": ("RECIPE = replace(ARITHMETIC, cases=[], rewards={correct_number: 0.2, fewer: 1.0})", 16, ("--learning_rate", "2e-3")),
     "entropy_collapse": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, fewer: 1.0}"), 15, ("--learning_rate", "1e-2")),
     "nothing_to_learn": (BARE.format(rows="hard", rewards="{generous: 1.0}"), 5, ()),
     "verifier_timeouts": (PLAIN.replace("rows=hard", "rows=hard, rewards={correct_number: 1.0, hard_to_tell: 1.0}"), 5, ()),

@@ -41,6 +41,7 @@ def named(steps: list[dict[str, Any]]) -> list[str]:
         ({"rewards/form/mean": (0.3, 0.6)}, "form_without_answers"),
         ({"rewards/form/mean": 0.9, "accuracy": 0.01, "lenient": 0.01}, "form_without_answers"),
         ({"top_wrong_answer": (0.1, 0.5), "identical_groups": 0.6}, "one_answer"),
+        ({"accuracy": (0.62, 0.3), "lenient": (0.62, 0.3), "rewards/right/mean": (0.62, 0.3)}, "accuracy_collapse"),
         ({"entropy": (0.8, 0.1)}, "entropy_collapse"),
         ({"entropy": (0.8, 3.0)}, "entropy_explosion"),
         ({"completions/mean_length": (80.0, 20.0)}, "length_collapse"),
