@@ -130,6 +130,13 @@ def _as_cases(recipe: Recipe, first: str) -> Finding:
 
 def golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     """Whether golds are paid in the form that the recipe asks for, and whether those of other problems are not."""
+    try:
+        return _golds(recipe, rows, split)
+    except UserError as error:
+        return [Finding(False, f"golds: {error}")]
+
+
+def _golds(recipe: Recipe, rows: Sequence[Row], split: str) -> list[Finding]:
     first = next(iter(recipe.rewards))
     column, form = gold_column(first, rows[0]), form_of(recipe)
     tried = list(range(0, len(rows), max(1, len(rows) // TRIED)))

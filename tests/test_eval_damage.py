@@ -133,13 +133,13 @@ def test_a_broken_chat_template_is_the_users_to_mend(tmp_path: Path, score: Scor
 def test_a_reward_may_log_what_is_no_json(tmp_path: Path, score: Score) -> None:
     body = PLAIN + (
         "def mine(completions, log_extra=None, **kwargs):\n"
-        "    if log_extra: log_extra('seen', [{1, 2} for c in completions]); log_extra('half', ['\\ud83d'])\n"
+        "    if log_extra: log_extra('seen', [{1, 2} for c in completions]); log_extra('half', ['\\ud83d'] * len(completions))\n"
         "    return [0.0] * len(completions)\n"
     )
     score(recipe_of(tmp_path, body), "--n", 2, "--output", tmp_path / "out")
     (file,) = (tmp_path / "out").glob("*/completions.jsonl")
     first = json.loads(file.read_text().split("\n")[0])
-    assert (first["seen"], first["half"]) == ("{1, 2}", "\ud83d")
+    assert (first["seen"], first["half"]) == ("{1, 2}", "\\ud83d")
     assert parsed(lines_of([{"a": "\ud83d"}]), file) == [{"a": "\ud83d"}]
 
 
