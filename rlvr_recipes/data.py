@@ -134,7 +134,8 @@ def _loaded(hub: Hub, split: str | None, told: str) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"{told or hub.id} could not be loaded from the hub ({error}); "
-            f"without a network take a folder (--dataset_path DIR) with train and test as jsonl, parquet or csv"
+            f"without a network take a folder (--dataset_path DIR) with train and test as jsonl, parquet or csv; "
+            "recipes/samples has some for math and code"
         ) from error
 
 
@@ -191,7 +192,8 @@ def held_out(rows: Sequence[_T], split: str, size: int) -> list[_T]:
     """
     if len(rows) <= size:
         raise UserError(
-            f"train has {len(rows)} rows, of which the last {size} are held out for validation: none is left"
+            f"train has {len(rows)} rows, of which the last {size} are held out for validation: none is left; "
+            f"give it more than {size}"
         )
     return list(rows[-size:] if split == "validation" else rows[:-size])
 

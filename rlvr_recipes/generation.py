@@ -28,7 +28,8 @@ def tokenize(
     if tokenizer.chat_template is None:
         raise UserError(
             "the recipe's prompts are chat messages, but the model's tokenizer has no chat template; "
-            "take an instruct model, or write the prompt as text (prompts.plain)"
+            "take an instruct model, or write the prompt as text (prompts.plain) and say where an answer ends "
+            "(stop=prompts.STOP)"
         )
     try:
         return tokenizer.apply_chat_template(

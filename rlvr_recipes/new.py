@@ -167,7 +167,8 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"there is no option {unknown[0]}{nearest(unknown[0], parser.options)}")
     path = target(own.name)
     if (own.source is None) == (own.data is None):
-        raise UserError("say what the recipe begins from: --from RECIPE, or --data FILE")
+        both = ", not both" if own.data is not None else ""
+        raise UserError(f"say what the recipe begins from: --from RECIPE, or --data FILE{both}")
     if own.source is not None:
         said = [name for name in ("hub_config", "question", "answer", "options", "kind") if vars(own)[name] is not None]
         if said:

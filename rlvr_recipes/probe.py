@@ -27,6 +27,7 @@ from rlvr_recipes.selftest import Finding
 from rlvr_recipes.statistics import wilson
 
 TRIAL_STEPS = 3  # of training, on weights that are thrown away; the first one is not typical
+CUT_OFF = 0.5  # share of completions from which on a run is not worth its time; the alarm of that name has it too
 
 
 def spread(rows: Sequence[Row], n: int) -> list[Row]:
@@ -161,6 +162,9 @@ def findings(records: Sequence[Record], recipe: Recipe, config: Config) -> list[
     )  # fmt: skip
     live = mixed / n * a_step
     told = f"GRPO learns from about {live:.1f} of the {a_step:g} groups of a step"
+    if (summary.cut_off or 0.0) >= CUT_OFF:
+        cure = f"{summary.cut_off:.0%} of the completions are cut off at max_completion_length before they end"
+        found.append(Finding(False, f"{cure}: {helps(summary, mixed / n)[0]}"))
     if summary.accuracy.value >= 0.95:
         found.append(Finding(False, f"{told}: nearly all is right already; take harder rows (--difficulty 0:0.9)"))
     elif live < 1:

@@ -71,6 +71,16 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
 
 def exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
     """Whether every exemplar is paid in full for the answer it commits to, by every reward that needs only a gold."""
+    known = {str(row.get("question")): number for number, row in enumerate(rows)}
+    told = [
+        Finding(None, f"exemplar {number} asks what train row {known[question]} asks; write one of your own instead")
+        for number, (question, _) in enumerate(recipe.exemplars, 1)
+        if question in known
+    ]
+    return [*_exemplars(recipe, rows), *told]
+
+
+def _exemplars(recipe: Recipe, rows: Sequence[Row]) -> list[Finding]:
     first = next(iter(recipe.rewards))
     column = gold_column(first, rows[0])
     if not recipe.exemplars:

@@ -35,7 +35,8 @@ class Light(NamedTuple):
         if self.chat_template is None:
             raise UserError(
                 "the recipe's prompts are chat messages, but the model's tokenizer has no chat template; "
-                "take an instruct model, or write the prompt as text (prompts.plain)"
+                "take an instruct model, or write the prompt as text (prompts.plain) and say where an answer ends "
+                "(stop=prompts.STOP)"
             )
         return self.backend.encode(_rendered(self.chat_template, prompt, self.special), add_special_tokens=False).ids
 

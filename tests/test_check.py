@@ -126,6 +126,7 @@ def test_a_sound_recipe_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out
     assert "BAD" not in printed
     assert "exemplars: 2 of 2 paid in full by correct_number, answer_line" in printed
+    assert "-   exemplar 1 asks what train row 1 asks; write one of your own instead" in printed
     assert printed.endswith("nothing found that would spoil the run\n")
 
 

@@ -324,6 +324,7 @@ def test_a_probe_says_that_grpo_can_start_and_how_long_it_takes(
         (BARE.format(rows="impossible", rewards="{correct_number: 1.0}"), (), "easier rows or a stronger model"),
         (PLAIN, ("--max_completion_length", 5), "not made, what is BAD above comes first"),
         (BARE.format(rows="hard", rewards="{half: 1.0}"), (), "easier rows or a stronger model"),
+        (PLAIN.replace("rows=hard", "rows=hard, stop=()"), (), "before they end: longer completions"),
     ],
 )
 def test_a_probe_says_that_it_cannot_start_and_what_would_help(
