@@ -78,7 +78,7 @@ def clone(tmp_path: Path, small_gsm8k: Path, chat_model: Path) -> Path:
         pytest.skip("make would install: this is not the .venv that `make install` made")
     folder = tmp_path / "clone"
     folder.mkdir()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt", "recipes", "assets"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "recipes", "assets", "benchmarks"):
         (folder / name).symlink_to(PROJECT / name)
     (folder / ".venv").symlink_to(sys.prefix)
     shutil.copytree(small_gsm8k, folder / "my" / "gsm8k")
