@@ -66,7 +66,8 @@ test: .venv/installed-dev ## the tests that fit in a few minutes
 	$(BIN)/python -m pytest $(WORKERS) -m 'not slow and not gpu'
 
 test-slow: .venv/installed-dev ## the long ones: whole training runs
-	$(BIN)/python -m pytest $(WORKERS) -m 'slow and not gpu'
+	$(BIN)/python -m pytest $(WORKERS) -m 'slow and not gpu and not alone'
+	$(BIN)/python -m pytest -m 'slow and alone'
 
 ifeq ($(origin RECIPE),file)
 check: .venv/installed-dev ## style, types, doctests; with RECIPE=..., whether that recipe can be trained, with ARGS

@@ -30,7 +30,7 @@ def run(word: str) -> dict[str, Any]:
 
 def test_every_part_has_its_blocks_and_fits_a_screen() -> None:
     assert len(BLOCKS) == 6
-    assert all(len(block.splitlines()) <= 40 for block in BLOCKS)
+    assert all(len(block.splitlines()) <= 25 for block in BLOCKS)
 
 
 def test_all_golds_are_read_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

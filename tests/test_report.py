@@ -548,6 +548,7 @@ def test_what_all_prompts_begin_with() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_100_000_completions(tmp_path: Path, browser: Page) -> None:
     """Under 20 MB, and open within 2 s."""
     folder = make_run(tmp_path / "run", steps=100, planned=100, num_generations=8)
@@ -564,11 +565,8 @@ def test_100_000_completions(tmp_path: Path, browser: Page) -> None:
     report_.main([str(folder.path)])
     took = time.monotonic() - began
     file = folder.path / "report.html"
-    opened = []
-    for _ in range(3):  # other tests run beside this one: the quickest counts
-        browser.open(file)
-        opened.append(int(browser.js("return document.documentElement.dataset.ready")))
-    ready = min(opened)
+    browser.open(file)
+    ready = int(browser.js("return document.documentElement.dataset.ready"))
     browser.tab("in training")
     assert browser.choose() == "100,000 of 100,000 completions"
     began = time.monotonic()
