@@ -3,10 +3,13 @@
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR          about 10 minutes on 2 cores
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --grow   about 20: by shots, rows and length, with a plot
     .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --wide   about 10: ours with Qwen2.5-0.5B's layers
+    .venv/bin/python benchmarks/fewshot_step.py --gsm8k DIR --gpu qwen2.5-0.5b       about 5 on one GPU
 
 Both sides train the same random weights in Qwen2's shape (6 layers of 256) with LoRA in fp32 on real GSM8K questions,
 8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians
 over the steps after the first. Peak memory is what a part takes beyond what the process held before the first step.
+On a GPU it is a model of the named shape, in NF4 with LoRA in bf16, that writes 256 tokens, with gradient checkpointing
+and without; its weights are random, its tokenizer is trained on the questions.
 """
 
 import argparse
@@ -21,6 +24,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+from gsm8k_step import SHAPES, make_model
 from tables import about, markdown
 
 ROOT = Path(__file__).parent.parent
@@ -29,13 +34,19 @@ DONE: dict[str, dict[str, Any]] = {}  # what has been measured, by job
 
 
 def memory(name: str) -> float:
-    """VmRSS or VmHWM of this process in MiB."""
+    """VmRSS or VmHWM of this process in MiB; on a GPU what its tensors take there, now or at most."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+        return (torch.cuda.memory_allocated() if name == "VmRSS" else torch.cuda.max_memory_allocated()) / 2**20
     found = re.search(rf"{name}:\s*(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
 
 
 def forget_peak() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        return
     Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -48,23 +59,45 @@ def prompts_of(job: dict[str, Any]) -> list[Any]:
     return recipe.prompts_of(rows, [*recipe.exemplars, *recipe.exemplars][: job["shots"]])
 
 
+def small(job: dict[str, Any], vocabulary: int, dtype: str) -> Any:
+    """A model made here."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    shape = dict(hidden_size=256, intermediate_size=1024, num_attention_heads=4)
+    if job.get("wide"):  # Qwen2.5-0.5B's layers, 6 of its 24
+        shape = dict(hidden_size=896, intermediate_size=4864, num_attention_heads=14)
+    shape |= dict(num_hidden_layers=6, num_key_value_heads=2, vocab_size=vocabulary, max_position_embeddings=8192)
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model("qwen2", **shape), dtype=getattr(torch, dtype))
+
+
+def quantized(folder: str) -> Any:
+    """A model that was made before, in NF4; on a CPU, where the script is only tried, as it is."""
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    if not torch.cuda.is_available():
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    how = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )  # fmt: skip
+    return AutoModelForCausalLM.from_pretrained(
+        folder, quantization_config=how, dtype=torch.bfloat16, device_map={"": 0}
+    )
+
+
 def made(job: dict[str, Any], dtype: str = "float32") -> Any:
     """The trainer of a job: TRL's own, or ours with its prefix shared."""
-    import torch
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
     from trl import GRPOConfig, GRPOTrainer
 
     from rlvr_recipes.trainer import RecipeTrainer
 
-    tokenizer = AutoTokenizer.from_pretrained(ROOT / "assets" / "tiny_policy", padding_side="left")
-    shape = dict(hidden_size=256, intermediate_size=1024, num_attention_heads=4)
-    if job.get("wide"):  # Qwen2.5-0.5B's layers, 6 of its 24
-        shape = dict(hidden_size=896, intermediate_size=4864, num_attention_heads=14)
-    shape |= dict(num_hidden_layers=6, num_key_value_heads=2, vocab_size=len(tokenizer), max_position_embeddings=8192)
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("qwen2", **shape), dtype=getattr(torch, dtype))
+    folder = job.get("model")
+    tokenizer = AutoTokenizer.from_pretrained(folder or ROOT / "assets" / "tiny_policy", padding_side="left")
+    model = quantized(folder) if folder else small(job, len(tokenizer), dtype)
 
     def length_of_words(completions: list[str], **_: Any) -> list[float]:
         return [float(len(text) % 7) for text in completions]  # differs within groups, so there is something to learn
@@ -72,9 +105,9 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
     config = GRPOConfig(
         output_dir=job["output"], per_device_train_batch_size=job["rows"] // GROUPS, gradient_accumulation_steps=GROUPS,
         num_generations=SAMPLES, max_completion_length=job["length"], max_steps=job["steps"], report_to="none",
-        generation_kwargs={"min_new_tokens": job["length"]}, save_strategy="no", disable_tqdm=True, use_cpu=True,
-        bf16=False, gradient_checkpointing=job["checkpointing"], logging_strategy="no", shuffle_dataset=False,
-        learning_rate=1e-4,
+        generation_kwargs={"min_new_tokens": job["length"]}, save_strategy="no", disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(), bf16=torch.cuda.is_available(), shuffle_dataset=False,
+        gradient_checkpointing=job["checkpointing"], logging_strategy="no", learning_rate=1e-4,
     )  # fmt: skip
     kind: Any = GRPOTrainer if job["side"] == "TRL" else RecipeTrainer
     trainer = kind(
@@ -87,7 +120,6 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
 
 def operations(job: dict[str, Any]) -> float:
     """GFLOP of matrix products in a job's second step, causal attention counted whole; the first has the self-check."""
-    import torch
     from torch.utils import flop_counter
     from transformers import TrainerCallback
 
@@ -123,6 +155,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     roll, inner = trainer._generate_and_score_completions, trainer.training_step
 
     def timed_roll(*args: Any, **kwargs: Any) -> Any:
+        memory("VmRSS")  # a GPU has done what it was given
         began = time.perf_counter()
         peaks["loss"] = max(peaks["loss"], memory("VmHWM"))
         forget_peak()
@@ -135,6 +168,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     def timed_step(*args: Any, **kwargs: Any) -> Any:
         began = time.perf_counter()
         found = inner(*args, **kwargs)
+        memory("VmRSS")
         spent["inside"] += time.perf_counter() - began
         return found
 
@@ -145,10 +179,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         began = 0.0
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
+            memory("VmRSS")
             Clock.began = time.perf_counter()
             spent.update(rollout=0.0, inside=0.0)
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
+            memory("VmRSS")
             parts["step"].append(time.perf_counter() - Clock.began)
             parts["rollout"].append(spent["rollout"])
             parts["loss"].append(spent["inside"] - spent["rollout"])
@@ -163,6 +199,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         **{name: seconds[1:] for name, seconds in parts.items()},
         "peaks": {part: peak - before for part, peak in peaks.items()},
         "peak": max(peaks.values()) - before,
+        "held": before,
         "shares": shares,
     }
 
@@ -184,7 +221,7 @@ def tokens_of(job: dict[str, Any]) -> tuple[int, int]:
 
     from rlvr_recipes.shared_prefix import SHORTEST, common_prefix
 
-    tokenizer = AutoTokenizer.from_pretrained(ROOT / "assets" / "tiny_policy")
+    tokenizer = AutoTokenizer.from_pretrained(job.get("model") or ROOT / "assets" / "tiny_policy")
     ids = tokenizer(prompts_of(job)[: job["rows"] // SAMPLES])["input_ids"]
     rows, length, longest = job["rows"], job["length"], max(map(len, ids))
     if job["side"] == "TRL":
@@ -197,8 +234,6 @@ def tokens_of(job: dict[str, Any]) -> tuple[int, int]:
 
 def exactness(gsm8k: str, dtype: str) -> list[str]:
     """A row of the table: by how much the two ways differ on 16 rows, in log-probabilities and LoRA gradients."""
-    import torch
-
     with tempfile.TemporaryDirectory() as folder:
         job = {"gsm8k": gsm8k, "shots": 8, "rows": 16, "length": 64, "steps": 1, "checkpointing": False,
                "side": "ours", "output": folder}  # fmt: skip
@@ -261,6 +296,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         f"{job['side']}, {job['shots']} shots, {job['rows']} rows, length {job['length']}", file=sys.stderr, flush=True
     )
     DONE[json.dumps(job, sort_keys=True)] = found = {**in_child(job), "tokens": tokens_of(job)}
+    said = [f"{part} {statistics.median(found[part]):.1f} s" for part in ("rollout", "loss", "step")]
+    print(f"  {', '.join(said)}, peak {found['peak']:,.0f} MiB", file=sys.stderr, flush=True)
     return found
 
 
@@ -274,6 +311,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=2, help="how often each side has its turn")
     parser.add_argument("--grow", action="store_true", help="instead, how a step grows")
     parser.add_argument("--wide", action="store_true", help="instead, our step with layers as wide as Qwen2.5-0.5B's")
+    parser.add_argument("--gpu", choices=SHAPES, help="instead, a model of this shape on a GPU")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.job:
@@ -282,6 +320,11 @@ def main() -> None:
         return
     base = {"gsm8k": args.gsm8k, "shots": 8, "rows": GROUPS * SAMPLES, "length": LENGTH, "steps": 2,
             "checkpointing": False}  # fmt: skip
+    if args.gpu:
+        if not torch.cuda.is_available() and args.gpu != "tiny":
+            parser.error("there is no CUDA device; to try the script: --gpu tiny")
+        on_gpu(base, args.gpu, args.turns)
+        return
     named = {
         "TRL, 8 shots": {**base, "side": "TRL"},
         "ours, 8 shots": {**base, "side": "ours", "steps": 6},
@@ -320,6 +363,38 @@ def main() -> None:
     print(
         markdown(["", "largest difference of log-probabilities", "difference of LoRA gradients, relative norm"], lines)
     )
+
+
+def on_gpu(base: dict[str, Any], shape: str, turns: int) -> None:
+    """A step of a model of a shape, with and without gradient checkpointing, as a table."""
+    from rlvr_recipes import gsm8k
+
+    with tempfile.TemporaryDirectory() as folder:
+        make_model(shape, gsm8k.rows("train", base["gsm8k"]), Path(folder))
+        base = {**base, "length": 256 if torch.cuda.is_available() else 8, "model": folder, "steps": 4}
+        named = {
+            f"{side}, {'checkpointing' if checkpointing else 'no checkpointing'}":
+                {**base, "side": side, "checkpointing": checkpointing} | ({"steps": 3} if side == "TRL" else {})
+            for checkpointing in (True, False) for side in ("TRL", "ours")
+        }  # fmt: skip
+        named["ours, checkpointing, 0 shots"] = {**named["ours, checkpointing"], "shots": 0}
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in named}
+        for _ in range(turns):
+            for name, job in named.items():
+                found[name].append(run(job))
+        text, steps = table(found)
+    print(f"## A few-shot step of {shape}\n\n{about()}\n")
+    print(f"NF4, LoRA, bf16; {GROUPS} groups of {SAMPLES}, 8 shots, {base['length']} tokens each:\n\n{text}")
+    for kind in ("checkpointing", "no checkpointing"):
+        trl, ours = (found[f"{side}, {kind}"] for side in ("TRL", "ours"))
+        peaks = [statistics.median(one["peak"] for one in each) for each in (trl, ours)]
+        held = [statistics.median(one["held"] for one in each) for each in (trl, ours)]
+        print(
+            f"\nWith {kind}: whole step {steps[f'TRL, {kind}'] / steps[f'ours, {kind}']:.1f} times faster; peak memory "
+            f"{peaks[1] / peaks[0]:.2f} of TRL's, with the weights {(peaks[1] + held[1]) / (peaks[0] + held[0]):.2f}."
+        )
+    longer = steps["ours, checkpointing"] / steps["ours, checkpointing, 0 shots"]
+    print(f"\nOur 8-shot step {longer:.2f} times our 0-shot step.")
 
 
 def grow(base: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from transformers.masking_utils import sdpa_mask
 from trl import GRPOTrainer
 
 from rlvr_recipes.command import say
+from rlvr_recipes.decoding import DEVICES, Decoding
 
 # Those of tests/test_shared_prefix.py.
 FAMILIES = frozenset("qwen2 qwen3 llama mistral phi smollm3 gemma3_text".split())
@@ -187,11 +188,11 @@ def _one_token(query: torch.Tensor, parts: Sequence[Part], scale: float) -> torc
     """What `_Joint` gives, without gradient, on any device and in any precision, for one new token per row."""
     kind = query.dtype
     exact = kind if kind in TOLERANCES else torch.float32
+    scaled = (query * scale).to(exact)
     scores = []
     for keys, _, seen in parts:
-        asked = _by_run(query * scale, *keys.shape[:2]).to(exact)
-        found = asked @ keys.to(exact).transpose(2, 3)
-        scores.append(_by_row(found if seen is None else found.masked_fill(~seen, -torch.inf), query))
+        found = _by_run(scaled, *keys.shape[:2]) @ keys.to(exact).transpose(2, 3)
+        scores.append(_by_row(found if seen is None else torch.where(seen, found, -torch.inf), query))
     weights = torch.cat(scores, dim=-1).softmax(-1).to(kind).split([part[0].shape[2] for part in parts], dim=-1)
     outs = [
         _by_row(_by_run(each, *keys.shape[:2]) @ values, query)
@@ -221,6 +222,8 @@ def _attend(
         behind.kept.setdefault(module.layer_idx, (key, value))
     if behind is None or not (behind.prefix or behind.prompts):
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **others)
+    if behind.written is not None:
+        key, value = behind.written.put(module.layer_idx, key, value)
     rows, new, own = len(query), query.shape[2], key.shape[2]
     if attention_mask is None and new > 1:
         attention_mask = torch.ones(new, own, dtype=torch.bool, device=query.device).tril(own - new)[None, None]
@@ -303,6 +306,7 @@ class Behind:
         keep: bool = False,
     ) -> None:
         self.prefix, self.prompts, self.of_runs, self.prompts_seen = prefix, prompts, of_runs, prompts_seen
+        self.written: Decoding | None = None  # what the rows have written themselves, where that has a fixed place
         self.kept: dict[int, tuple[torch.Tensor, torch.Tensor]] | None = {} if keep else None
 
 
@@ -433,9 +437,32 @@ class SharedPrefix:
 
         hook = self.model.register_forward_pre_hook(told, with_kwargs=True)
         try:
-            yield
+            with self._decoding(behind):
+                yield
         finally:
             hook.remove()
+
+    @contextmanager
+    def _decoding(self, behind: Behind) -> Iterator[None]:
+        """Inside the block a GPU generates by a step that was recorded."""
+        device = self.device.type
+        if device not in DEVICES or torch.is_grad_enabled() or torch.is_autocast_enabled(device):
+            yield
+            return
+        steps = Behind(behind.prefix, behind.prompts, behind.of_runs, behind.prompts_seen)
+        if behind.prompts:  # chosen once, not in every step
+            steps.prompts = [(keys[behind.of_runs], values[behind.of_runs]) for keys, values in behind.prompts]
+            steps.of_runs = slice(None)
+        had, forward = "forward" in vars(self.model), self.model.forward
+        self.model.forward = steps.written = Decoding(forward, steps)
+        try:
+            yield
+        finally:
+            steps.written = None
+            if had:
+                self.model.forward = forward
+            else:
+                del self.model.forward
 
     def cut(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import GenerationConfig
 
+from rlvr_recipes import load_recipe, models, shared_prefix
+from rlvr_recipes.decoding import Decoding
 from tests.conftest import PROJECT, TINY
 
 pytestmark = [
@@ -18,8 +21,6 @@ pytestmark = [
 
 def test_nf4_trains_in_16_bits_with_fp32_adapters(tmp_path: Path, small_gsm8k: Path, make_config) -> None:
     import bitsandbytes
-
-    from rlvr_recipes import load_recipe, models
 
     config = make_config(load_recipe("gsm8k_fewshot"), "--model_name_or_path", str(TINY))
     _, tokenizer = models.load_tokenizer(config)
@@ -70,3 +71,35 @@ def test_the_shared_prefix_passes_its_own_check(
         check=True, cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert "shared prefix: off" not in done.stdout
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+def test_a_recorded_step_writes_what_an_unrecorded_one_does(
+    quantized: bool, make_config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(
+        load_recipe("gsm8k_fewshot"), "--model_name_or_path", str(TINY), "--load_in_4bit", str(quantized).lower(),
+        *([] if quantized else ["--dtype", "float32"]),
+    )  # fmt: skip
+    _, tokenizer = models.load_tokenizer(config)
+    model = models.load_policy(config, tokenizer).eval()
+    recipe = load_recipe("gsm8k_fewshot")
+    questions = [{"question": f"What is {number} plus {number + 5}?"} for number in (3, 17, 208)]
+    rows = [ids for ids in tokenizer(recipe.prompts_of(questions, recipe.exemplars))["input_ids"] for _ in range(4)]
+    width = max(map(len, rows))
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device="cuda")
+    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device="cuda")
+    asked = GenerationConfig(max_new_tokens=300, min_new_tokens=300, do_sample=True, pad_token_id=0)
+    written = {}
+    for name in ("in tensors that grow", "unrecorded", "recorded"):
+        monkeypatch.setattr(shared_prefix, "DEVICES", set() if name == "in tensors that grow" else {"cuda"})
+        monkeypatch.setattr(Decoding, "failed", name == "unrecorded")
+        torch.manual_seed(0)
+        with torch.no_grad():
+            prefix = shared_prefix.SharedPrefix(model, *shared_prefix.plan(rows, 12))
+            with prefix.generating(model):
+                written[name] = model.generate(ids, attention_mask=mask, generation_config=asked)
+        assert Decoding.failed is (name == "unrecorded")
+    assert torch.equal(written["recorded"], written["unrecorded"])
+    if not quantized:  # in bf16 one rounding decides another token, and all that come after
+        assert torch.equal(written["recorded"], written["in tensors that grow"])

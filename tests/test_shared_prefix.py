@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from trl import GRPOConfig, GRPOTrainer
 
-from rlvr_recipes import load_recipe, shared_prefix
+from rlvr_recipes import decoding, load_recipe, shared_prefix
 from rlvr_recipes.evaluation import Transformers
 from rlvr_recipes.generation import StopRule
 from rlvr_recipes.shared_prefix import SharedPrefix, common_prefix, obstacle
@@ -83,6 +83,46 @@ def test_the_next_tokens_probabilities_agree_to_rounding(family: str) -> None:
         whole = model.generate(whole_ids, attention_mask=whole_mask, generation_config=config)
     for one, other in zip(shared.logits, whole.logits, strict=True):
         assert torch.allclose(one, other, atol=2e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("behind", ["prefix", "prompts"])
+def test_steps_in_tensors_that_stay_write_the_same(family: str, behind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU records, step by step; room for 3 new tokens at first, so it grows."""
+    model = made(family, **FAMILIES[family])
+    config = GenerationConfig(
+        max_new_tokens=30, do_sample=True, output_logits=True, return_dict_in_generate=True, pad_token_id=0,
+        eos_token_id=list(range(0, 548, 20)),
+    )  # fmt: skip
+    rows = [prompt for prompt in PROMPTS for _ in range(2)]
+    width = max(map(len, rows))
+    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    steps = []
+
+    def written(devices: set[str]) -> Any:
+        monkeypatch.setattr(shared_prefix, "DEVICES", devices)
+        monkeypatch.setattr(decoding, "ROOM", 3)
+        step = decoding.Decoding._step
+        monkeypatch.setattr(decoding.Decoding, "_step", lambda self: (steps.append(self.room), step(self))[1])
+        torch.manual_seed(0)
+        with torch.no_grad():
+            shared = SharedPrefix(model, PREFIX, [tuple(prompt) for prompt in PROMPTS] if behind == "prompts" else ())
+            prompts, own, own_mask = shared.cut(ids, mask, width)
+            with shared.seen_by(model, prompts):
+                found = model.generate(own, attention_mask=own_mask, generation_config=config)
+        monkeypatch.undo()
+        return found
+
+    expected = written(set())
+    assert not steps
+    found = written({"cpu"})
+    assert len(steps) == len(found.logits) - 1 > 20
+    assert len(set(steps)) > 2
+    assert torch.equal(found.sequences, expected.sequences)
+    for one, other in zip(found.logits, expected.logits, strict=True):
+        assert torch.allclose(one, other, atol=2e-5)
+    assert "forward" not in vars(model)
 
 
 def test_in_16_bits_the_next_token_is_as_near_as_rounding_allows() -> None:

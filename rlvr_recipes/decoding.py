@@ -1,0 +1,110 @@
+"""One new token for each row, again and again, in tensors that stay where they are: so a GPU can repeat it on its own.
+
+A small model's step takes a GPU less time than Python needs to ask for it: thousands of kernels, a launch for each. In
+tensors that keep their place a step is recorded once, as a CUDA graph, and then replayed with one launch.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from rlvr_recipes.command import say
+
+DEVICES = {"cuda"}
+ROOM = 128  # tokens there is room for at first; then it doubles, and the step is recorded anew
+
+
+class Decoding:
+    """A model's forward for `generate`: the prompts go through as they are, the new tokens in tensors that stay.
+
+    Args:
+        forward: of a decoder with its head.
+        behind: given to it with every step; what the rows stand behind.
+    """
+
+    failed = False  # a recording, in this process; then none is tried again
+
+    def __init__(self, forward: Callable[..., Any], behind: Any) -> None:
+        functools.update_wrapper(self, forward)  # `generate` asks for its parameters
+        self.forward, self.behind = forward, behind
+        self.cache: Any = None  # what `generate` holds; the prompts' keys and values are in it
+        self.layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}  # each rows x key heads x room x width
+        self.used = self.room = 0
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.warm = False
+        self.logits = torch.empty(0)
+
+    def __call__(self, *args: Any, **given: Any) -> Any:
+        cache: Any = given.get("past_key_values")
+        ids: Any = given.get("input_ids")
+        one = ids is not None and ids.shape[1] == 1 and type(cache) is DynamicCache and cache.get_seq_length() > 0
+        if not one or given.get("output_attentions") or given.get("output_hidden_states"):
+            return self.forward(*args, **given)
+        if cache is not self.cache:
+            mask = given.get("attention_mask")  # `generate` leaves it out where all is seen
+            mask = ids.new_ones(len(ids), cache.get_seq_length()) if mask is None else mask[:, :-1]
+            self._begin(cache, mask, given["position_ids"])
+        if self.used == self.room:
+            self._make_room(2 * self.room)
+        self.ids.copy_(ids)
+        self.positions.copy_(given["position_ids"])
+        if self.graph is None and self.warm and not Decoding.failed:
+            self._record()
+        if self.graph is not None:
+            self.graph.replay()
+        else:
+            self.logits = self._step()
+        self.used, self.warm = self.used + 1, True
+        return CausalLMOutputWithPast(logits=self.logits, past_key_values=cache)
+
+    def put(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """A layer's keys and values with those of the new token among them."""
+        all_keys, all_values = self.layers[layer]
+        return all_keys.index_copy_(2, self.at, keys), all_values.index_copy_(2, self.at, values)
+
+    def _begin(self, cache: DynamicCache, mask: torch.Tensor, positions: torch.Tensor) -> None:
+        self.cache, self.used = cache, mask.shape[1]
+        self.layers = {number: (layer.keys, layer.values) for number, layer in enumerate(cache.layers)}  # type: ignore
+        self.seen = mask[:, None, None].bool()  # rows x 1 x 1 x room
+        self.ids, self.positions = torch.zeros_like(positions), positions.clone()
+        self.at = torch.full((1,), self.used, device=mask.device)  # where the next token goes
+        self._make_room(self.used + ROOM)
+
+    def _make_room(self, room: int) -> None:
+        """Tensors for more tokens; what was recorded does not know them."""
+
+        def longer(tensor: torch.Tensor, dim: int) -> torch.Tensor:
+            shape = list(tensor.shape)
+            shape[dim] = room - self.used
+            return torch.cat([tensor.narrow(dim, 0, self.used), tensor.new_zeros(shape)], dim)
+
+        self.layers = {number: (longer(k, 2), longer(v, 2)) for number, (k, v) in self.layers.items()}
+        self.seen = longer(self.seen, 3)
+        self.room, self.graph, self.warm = room, None, False
+
+    def _step(self) -> torch.Tensor:
+        """The logits after the tokens in `ids`: rows x 1 x vocabulary."""
+        self.seen.index_fill_(3, self.at, True)
+        found = self.forward(
+            input_ids=self.ids, attention_mask=self.seen, position_ids=self.positions, use_cache=False,
+            behind=self.behind, return_dict=True,
+        )  # fmt: skip
+        self.at.add_(1)
+        return found.logits
+
+    def _record(self) -> None:
+        if self.ids.device.type != "cuda":
+            return
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                logits = self._step()
+        except RuntimeError as error:
+            Decoding.failed = True
+            say(f"note: generation is not recorded as a CUDA graph, and slower: {str(error).splitlines()[0]}")
+        else:
+            self.graph, self.logits = graph, logits
