@@ -374,7 +374,7 @@ def on_gpu(base: dict[str, Any], shape: str, turns: int) -> None:
         base = {**base, "length": 256 if torch.cuda.is_available() else 8, "model": folder, "steps": 4}
         named = {
             f"{side}, {'checkpointing' if checkpointing else 'no checkpointing'}":
-                {**base, "side": side, "checkpointing": checkpointing} | ({"steps": 3} if side == "TRL" else {})
+                {**base, "side": side, "checkpointing": checkpointing} | ({"steps": 2} if side == "TRL" else {})
             for checkpointing in (True, False) for side in ("TRL", "ours")
         }  # fmt: skip
         named["ours, checkpointing, 0 shots"] = {**named["ours, checkpointing"], "shots": 0}

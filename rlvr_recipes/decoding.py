@@ -45,7 +45,7 @@ class Decoding:
         if not one or given.get("output_attentions") or given.get("output_hidden_states"):
             return self.forward(*args, **given)
         if cache is not self.cache:
-            mask = given.get("attention_mask")  # `generate` leaves it out where all is seen
+            mask: Any = given.get("attention_mask")  # `generate` leaves it out where all is seen
             mask = ids.new_ones(len(ids), cache.get_seq_length()) if mask is None else mask[:, :-1]
             self._begin(cache, mask, given["position_ids"])
         if self.used == self.room:
