@@ -9,10 +9,12 @@ Both sides train the same random weights in Qwen2's shape (6 layers of 256) with
 8 groups of 8 completions of 64 tokens in 8 micro-batches, each in a process of its own, in turns. Figures are medians
 over the steps after the first. Peak memory is what a part takes beyond what the process held before the first step.
 On a GPU it is a model of the named shape, in NF4 with LoRA in bf16, that writes 256 tokens, with gradient checkpointing
-and without; its weights are random, its tokenizer is trained on the questions.
+and without, all in one process; its weights are random, its tokenizer is trained on the questions. Peak memory is there
+what its tensors take beyond those that it held before.
 """
 
 import argparse
+import gc
 import json
 import os
 import re
@@ -102,8 +104,9 @@ def made(job: dict[str, Any], dtype: str = "float32") -> Any:
     def length_of_words(completions: list[str], **_: Any) -> list[float]:
         return [float(len(text) % 7) for text in completions]  # differs within groups, so there is something to learn
 
+    parts = job.get("parts", GROUPS)
     config = GRPOConfig(
-        output_dir=job["output"], per_device_train_batch_size=job["rows"] // GROUPS, gradient_accumulation_steps=GROUPS,
+        output_dir=job["output"], per_device_train_batch_size=job["rows"] // parts, gradient_accumulation_steps=parts,
         num_generations=SAMPLES, max_completion_length=job["length"], max_steps=job["steps"], report_to="none",
         generation_kwargs={"min_new_tokens": job["length"]}, save_strategy="no", disable_tqdm=True,
         use_cpu=not torch.cuda.is_available(), bf16=torch.cuda.is_available(), shuffle_dataset=False,
@@ -291,11 +294,11 @@ def table(jobs: dict[str, list[dict[str, Any]]]) -> tuple[str, dict[str, float]]
     return markdown(header, lines), steps
 
 
-def run(job: dict[str, Any]) -> dict[str, Any]:
+def run(job: dict[str, Any], here: Any = None) -> dict[str, Any]:
     print(
         f"{job['side']}, {job['shots']} shots, {job['rows']} rows, length {job['length']}", file=sys.stderr, flush=True
     )
-    DONE[json.dumps(job, sort_keys=True)] = found = {**in_child(job), "tokens": tokens_of(job)}
+    DONE[json.dumps(job, sort_keys=True)] = found = {**(here or in_child)(job), "tokens": tokens_of(job)}
     said = [f"{part} {statistics.median(found[part]):.1f} s" for part in ("rollout", "loss", "step")]
     print(f"  {', '.join(said)}, peak {found['peak']:,.0f} MiB", file=sys.stderr, flush=True)
     return found
@@ -365,6 +368,14 @@ def main() -> None:
     )
 
 
+def from_nothing(job: dict[str, Any]) -> dict[str, Any]:
+    """A job in this process, after all that was before is gone."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    with tempfile.TemporaryDirectory() as folder:
+        return measure({**job, "output": folder})
+
+
 def on_gpu(base: dict[str, Any], shape: str, turns: int) -> None:
     """A step of a model of a shape, with and without gradient checkpointing, as a table."""
     from rlvr_recipes import gsm8k
@@ -378,10 +389,11 @@ def on_gpu(base: dict[str, Any], shape: str, turns: int) -> None:
             for checkpointing in (True, False) for side in ("TRL", "ours")
         }  # fmt: skip
         named["ours, checkpointing, 0 shots"] = {**named["ours, checkpointing"], "shots": 0}
+        named["ours, checkpointing, one micro-batch"] = {**named["ours, checkpointing"], "parts": 1}
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in named}
         for _ in range(turns):
             for name, job in named.items():
-                found[name].append(run(job))
+                found[name].append(run(job, from_nothing))
         text, steps = table(found)
     print(f"## A few-shot step of {shape}\n\n{about()}\n")
     print(f"NF4, LoRA, bf16; {GROUPS} groups of {SAMPLES}, 8 shots, {base['length']} tokens each:\n\n{text}")

@@ -15,7 +15,29 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from rlvr_recipes.command import say
 
 DEVICES = {"cuda"}
-ROOM = 128  # tokens there is room for at first; then it doubles, and the step is recorded anew
+ROOM = 256  # new tokens there is room for at first; then it doubles, and the step is recorded anew
+
+
+def room(prompts: int, used: int) -> int:
+    """Tokens there is room for in a row, behind so many of its prompt, once so many are used.
+
+    >>> room(10, 10), room(10, 266), room(10, 267)
+    (266, 266, 522)
+    """
+    new = ROOM
+    while prompts + new < used:
+        new *= 2
+    return prompts + new
+
+
+def _can(given: dict[str, Any]) -> bool:
+    """Whether a pass is one that can be made in tensors that stay: of one new token, behind tokens in a usual cache."""
+    cache, ids = given.get("past_key_values"), given.get("input_ids")
+    if not isinstance(cache, DynamicCache) or ids is None or ids.shape[1] != 1 or cache.get_seq_length() == 0:
+        return False
+    layers: Any = cache.layers
+    offloaded = any(layer.keys.device != ids.device for layer in layers)
+    return not offloaded and not given.get("output_attentions") and not given.get("output_hidden_states")
 
 
 class Decoding:
@@ -39,17 +61,15 @@ class Decoding:
         self.logits = torch.empty(0)
 
     def __call__(self, *args: Any, **given: Any) -> Any:
-        cache: Any = given.get("past_key_values")
-        ids: Any = given.get("input_ids")
-        one = ids is not None and ids.shape[1] == 1 and type(cache) is DynamicCache and cache.get_seq_length() > 0
-        if not one or given.get("output_attentions") or given.get("output_hidden_states"):
+        if not _can(given):
             return self.forward(*args, **given)
+        cache, ids, mask = given["past_key_values"], given["input_ids"], given.get("attention_mask")
         if cache is not self.cache:
-            mask: Any = given.get("attention_mask")  # `generate` leaves it out where all is seen
+            # `generate` leaves the mask out where all is seen.
             mask = ids.new_ones(len(ids), cache.get_seq_length()) if mask is None else mask[:, :-1]
             self._begin(cache, mask, given["position_ids"])
         if self.used == self.room:
-            self._make_room(2 * self.room)
+            self._make_room(room(self.prompts, self.used + 1))
         self.ids.copy_(ids)
         self.positions.copy_(given["position_ids"])
         if self.graph is None and self.warm and not Decoding.failed:
@@ -64,15 +84,18 @@ class Decoding:
     def put(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """A layer's keys and values with those of the new token among them."""
         all_keys, all_values = self.layers[layer]
-        return all_keys.index_copy_(2, self.at, keys), all_values.index_copy_(2, self.at, values)
+        # A cache may hold them in another precision than they come in, where autocast is at work.
+        all_keys.index_copy_(2, self.at, keys.to(all_keys.dtype))
+        return all_keys, all_values.index_copy_(2, self.at, values.to(all_values.dtype))
 
     def _begin(self, cache: DynamicCache, mask: torch.Tensor, positions: torch.Tensor) -> None:
-        self.cache, self.used = cache, mask.shape[1]
+        self.cache, self.prompts = cache, mask.shape[1]
+        self.used = self.prompts
         self.layers = {number: (layer.keys, layer.values) for number, layer in enumerate(cache.layers)}  # type: ignore
         self.seen = mask[:, None, None].bool()  # rows x 1 x 1 x room
         self.ids, self.positions = torch.zeros_like(positions), positions.clone()
         self.at = torch.full((1,), self.used, device=mask.device)  # where the next token goes
-        self._make_room(self.used + ROOM)
+        self._make_room(room(self.used, self.used))
 
     def _make_room(self, room: int) -> None:
         """Tensors for more tokens; what was recorded does not know them."""
@@ -82,7 +105,8 @@ class Decoding:
             shape[dim] = room - self.used
             return torch.cat([tensor.narrow(dim, 0, self.used), tensor.new_zeros(shape)], dim)
 
-        self.layers = {number: (longer(k, 2), longer(v, 2)) for number, (k, v) in self.layers.items()}
+        for number, (keys, values) in self.layers.items():  # one after the other, so that one at most is there twice
+            self.layers[number] = longer(keys, 2), longer(values, 2)
         self.seen = longer(self.seen, 3)
         self.room, self.graph, self.warm = room, None, False
 

@@ -26,7 +26,9 @@ from trl.kernels import chunked_logprob
 from trl.trainer import add_fused_lm_head
 from trl.trainer.utils import disable_dropout_in_model
 
+from rlvr_recipes import decoding, shared_prefix
 from rlvr_recipes.config import Config
+from rlvr_recipes.decoding import Decoding, room
 from rlvr_recipes.selftest import Finding
 from rlvr_recipes.shared_prefix import CHECKED_ROWS, Plan, SharedPrefix, obstacle, plan
 
@@ -150,6 +152,23 @@ class _Cache(DynamicCache):
         made = super().update(*args, **kwargs)
         self.live.cached = False
         return made
+
+
+def _recorded(live: _Live, prompts: int, length: int) -> list[Any]:
+    """What lets a generation here take as much as on a GPU, with room for all of its tokens."""
+
+    class Counted(Decoding):
+        def _make_room(self, room: int) -> None:
+            live.cached = True
+            super()._make_room(room)
+            live.cached = False
+
+    new = room(prompts, prompts + length - 1) - prompts
+    return [
+        mock.patch.object(shared_prefix, "DEVICES", {"cpu"}),
+        mock.patch.object(shared_prefix, "Decoding", Counted),
+        mock.patch.object(decoding, "ROOM", new),
+    ]
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -384,19 +403,29 @@ class _Step:
             with self._behind(prefix, rows):
                 first = mask[:, : self.width]
                 self.model(input_ids=first, attention_mask=first, position_ids=first.cumsum(1), **given)
+        with live.phase("the rollout"), ExitStack() as stack:
+            if self.where.gpu and prefix is not None:
+                for change in _recorded(live, self.width, self.length):
+                    stack.enter_context(change)
+                mask = mask[:, : self.width + 1]
+            else:
+                self._fill(cache)
+            stack.enter_context(self._behind(prefix, rows))
+            made = self.model(input_ids=mask[:, :1], attention_mask=mask, position_ids=mask[:, :1], **given)
+            scores = made.logits[:, -1].to(copy=True, dtype=torch.float32)
+            scores.softmax(-1)
+
+    def _fill(self, cache: _Cache) -> None:
+        """Lets a cache hold as much as before a generation's last pass."""
         for layer in cache.layers:
             if not isinstance(getattr(layer, "keys", None), torch.Tensor):
                 continue  # a state that does not grow
-            live.cached = True
+            self.live.cached = True
             wide = min(self.width + self.length - 2, getattr(layer, "sliding_window", None) or 2**60)
             for name in ("keys", "values"):
                 kept = getattr(layer, name)
                 setattr(layer, name, kept.new_empty(*kept.shape[:2], wide, kept.shape[3]))
-            live.cached = False
-        with live.phase("the rollout"), self._behind(prefix, rows):
-            made = self.model(input_ids=mask[:, :1], attention_mask=mask, position_ids=mask[:, :1], **given)
-            scores = made.logits[:, -1].to(copy=True, dtype=torch.float32)
-            scores.softmax(-1)
+            self.live.cached = False
 
     def _logps(self, prefix: SharedPrefix | None, rows: Sequence[tuple[int, ...]]) -> torch.Tensor:
         """As TRL computes them; rows x completion tokens."""

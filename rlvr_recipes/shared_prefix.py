@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any
 
 import torch
+from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, AttentionMaskInterface, GenerationConfig
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -240,21 +241,34 @@ def _attend(
         out = _Joint.apply(query, scaling, *flat)
     elif not mixed and new == 1 and not torch.is_grad_enabled():
         out = _one_token(query, parts, scaling)
-    else:  # torch's kernels keep 16-bit scores in 32 bits
-        # With grouped heads and a mask CUDA has only a kernel that keeps all scores; copies of the heads take less.
-        copies = query.shape[1] // key.shape[1]
-        keys = torch.cat([_for_rows(keys, rows) for keys, _, _ in parts], dim=2).repeat_interleave(copies, 1)
-        values = torch.cat([_for_rows(values, rows) for _, values, _ in parts], dim=2).repeat_interleave(copies, 1)
-        seen = [
-            query.new_ones(rows, 1, new, k.shape[2], dtype=torch.bool)
-            if some is None
-            else _for_rows(some, rows).expand(-1, -1, new, -1)
-            for k, _, some in parts
-        ]
-        out = torch.nn.functional.scaled_dot_product_attention(
-            query, keys, values, attn_mask=torch.cat(seen, dim=3), scale=scaling
+    else:
+        # Copies of what is shared would stay until the backward pass, where there is no checkpointing around them.
+        again = torch.is_grad_enabled() and not behind.checkpointed
+        flat = [each for part in parts for each in part]
+        out = (
+            checkpoint(_copied, query, scaling, *flat, use_reentrant=False, preserve_rng_state=False)
+            if again
+            else _copied(query, scaling, *flat)
         )
     return out.transpose(1, 2).contiguous(), None
+
+
+def _copied(query: torch.Tensor, scale: float, *flat: Any) -> torch.Tensor:
+    """What `_Joint` gives, with all parts copied for each row: torch's kernels keep 16-bit scores in 32 bits."""
+    (rows, heads, new, _), parts = query.shape, [*zip(*[iter(flat)] * 3, strict=True)]
+    # With grouped heads and a mask CUDA has only a kernel that keeps all scores; copies of the heads take less.
+    copies = heads // parts[0][0].shape[1]
+    keys = torch.cat([_for_rows(keys, rows) for keys, _, _ in parts], dim=2).repeat_interleave(copies, 1)
+    values = torch.cat([_for_rows(values, rows) for _, values, _ in parts], dim=2).repeat_interleave(copies, 1)
+    seen = [
+        query.new_ones(rows, 1, new, k.shape[2], dtype=torch.bool)
+        if some is None
+        else _for_rows(some, rows).expand(-1, -1, new, -1)
+        for k, _, some in parts
+    ]
+    return torch.nn.functional.scaled_dot_product_attention(
+        query, keys, values, attn_mask=torch.cat(seen, dim=3), scale=scale
+    )
 
 
 def _for_rows(of_runs: torch.Tensor, rows: int) -> torch.Tensor:
@@ -306,6 +320,7 @@ class Behind:
         keep: bool = False,
     ) -> None:
         self.prefix, self.prompts, self.of_runs, self.prompts_seen = prefix, prompts, of_runs, prompts_seen
+        self.checkpointed = False  # whether the layers are, so that what attention keeps is gone after each
         self.written: Decoding | None = None  # what the rows have written themselves, where that has a fixed place
         self.kept: dict[int, tuple[torch.Tensor, torch.Tensor]] | None = {} if keep else None
 
@@ -361,6 +376,8 @@ class SharedPrefix:
         self.ids = tuple(ids)
         self.model = _base(model)
         self.device, self.gradient = model.device, gradient
+        modules = self.model.modules()
+        self._checkpointed = model.training and any(getattr(each, "gradient_checkpointing", False) for each in modules)
         self.model.config._attn_implementation = _NAME  # for good: checkpointed layers run again in the backward pass
         self._prefix = self._through([self.ids], 0) if self.ids else None
         self._prompts: _Pass | None = None
@@ -376,6 +393,7 @@ class SharedPrefix:
         self._seen = mask.bool()
         prefix = self._prefix.layers if begin and self._prefix is not None else []
         behind = Behind(prefix, keep=True)
+        behind.checkpointed = self._checkpointed
         positions = (mask.cumsum(1) - 1).clamp(min=0) + begin
         with torch.set_grad_enabled(self.gradient):
             self.model.base_model(
@@ -428,6 +446,8 @@ class SharedPrefix:
             chosen = slice(None) if everything else torch.tensor(of_runs, device=self.device)
             behind = Behind(prefix, self._prompts.layers, chosen, self._seen[chosen, None, None])
             begins = torch.tensor([[len(prompt) - 1] for prompt in prompts], device=self.device)
+
+        behind.checkpointed = self._checkpointed
 
         def told(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
             own = kwargs.get("position_ids")

@@ -205,12 +205,19 @@ def test_all_kinds_of_runs_take_what_was_foretold(
 def test_a_run_takes_on_a_gpu_what_was_foretold(name: str, make_config: Callable[..., Config], tmp_path: Path) -> None:
     config, model_config, texts, ids = set_up(make_config, tmp_path, GPU[name])
     foretold = memory.estimate(config, model_config, ids)
+    # What cuBLAS takes once for each stream that it works on is not a run's: memory.CONTEXT has it.
+    square = torch.ones(64, 64, device="cuda", dtype=torch.bfloat16)
+    with torch.no_grad():
+        torch.mm(square, square)
+        with torch.cuda.graph(torch.cuda.CUDAGraph()):
+            torch.mm(square, square)
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     trainer_of(config, texts).train()
     taken = torch.cuda.max_memory_allocated() - before
+    print(f"foretold {foretold}, taken {taken}")
     assert abs(foretold.total / taken - 1) <= WITHIN, (foretold, taken)
 
 
