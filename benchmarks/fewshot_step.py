@@ -377,12 +377,12 @@ def from_nothing(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def on_gpu(base: dict[str, Any], shape: str, turns: int) -> None:
-    """A step of a model of a shape, with and without gradient checkpointing, as a table."""
+    """A step of a model of a shape, with and without gradient checkpointing, as a table; Ctrl-C ends it early."""
     from rlvr_recipes import gsm8k
 
     with tempfile.TemporaryDirectory() as folder:
         make_model(shape, gsm8k.rows("train", base["gsm8k"]), Path(folder))
-        base = {**base, "length": 256 if torch.cuda.is_available() else 8, "model": folder, "steps": 4}
+        base = {**base, "length": 256 if torch.cuda.is_available() else 8, "model": folder, "steps": 3}
         named = {
             f"{side}, {'checkpointing' if checkpointing else 'no checkpointing'}":
                 {**base, "side": side, "checkpointing": checkpointing} | ({"steps": 2} if side == "TRL" else {})
@@ -390,23 +390,28 @@ def on_gpu(base: dict[str, Any], shape: str, turns: int) -> None:
         }  # fmt: skip
         named["ours, checkpointing, 0 shots"] = {**named["ours, checkpointing"], "shots": 0}
         named["ours, checkpointing, one micro-batch"] = {**named["ours, checkpointing"], "parts": 1}
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in named}
-        for _ in range(turns):
-            for name, job in named.items():
-                found[name].append(run(job, from_nothing))
+        found: dict[str, list[dict[str, Any]]] = {}
+        try:
+            for name, job in [*named.items()] * turns:
+                found[name] = [*found.get(name, []), run(job, from_nothing)]
+        except KeyboardInterrupt:
+            print("interrupted; what was measured until then:", file=sys.stderr)
         text, steps = table(found)
     print(f"## A few-shot step of {shape}\n\n{about()}\n")
     print(f"NF4, LoRA, bf16; {GROUPS} groups of {SAMPLES}, 8 shots, {base['length']} tokens each:\n\n{text}")
     for kind in ("checkpointing", "no checkpointing"):
-        trl, ours = (found[f"{side}, {kind}"] for side in ("TRL", "ours"))
+        trl, ours = (found.get(f"{side}, {kind}") for side in ("TRL", "ours"))
+        if trl is None or ours is None:
+            continue
         peaks = [statistics.median(one["peak"] for one in each) for each in (trl, ours)]
         held = [statistics.median(one["held"] for one in each) for each in (trl, ours)]
         print(
             f"\nWith {kind}: whole step {steps[f'TRL, {kind}'] / steps[f'ours, {kind}']:.1f} times faster; peak memory "
             f"{peaks[1] / peaks[0]:.2f} of TRL's, with the weights {(peaks[1] + held[1]) / (peaks[0] + held[0]):.2f}."
         )
-    longer = steps["ours, checkpointing"] / steps["ours, checkpointing, 0 shots"]
-    print(f"\nOur 8-shot step {longer:.2f} times our 0-shot step.")
+    if "ours, checkpointing, 0 shots" in steps:
+        longer = steps["ours, checkpointing"] / steps["ours, checkpointing, 0 shots"]
+        print(f"\nOur 8-shot step {longer:.2f} times our 0-shot step.")
 
 
 def grow(base: dict[str, Any]) -> None:
