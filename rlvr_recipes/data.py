@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rewards.choices import by_letter, gold_letter
-from rlvr_recipes.recipe import SPLITS, Row, UserError, check_split
+from rlvr_recipes.recipe import SPLITS, Row, UserError, check_split, nearest
 
 FORMATS = (".jsonl", ".parquet", ".csv")
 Record: TypeAlias = dict[str, Any]
@@ -211,7 +211,9 @@ def source_of(given: str, config: str | None = None) -> Path | Hub:
             )
         return Path(given)
     if not _HUB_ID.fullmatch(given) or Path(given).suffix.lower() in FORMATS:
-        raise UserError(f"there is no file or folder {given[:200]}")
+        beside = Path(given[:4096]).parent
+        near = nearest(Path(given).name, [each.name for each in beside.iterdir()] if beside.is_dir() else ())
+        raise UserError(f"there is no file or folder {given[:200]}{near}")
     return Hub(given, config)
 
 

@@ -161,7 +161,7 @@ def subject_of(name: str, recipe: Recipe, run: RunFolder | None, flags: list[str
     adapter = folder if (folder / "adapter_config.json").is_file() else None
     near = "/" not in name and difflib.get_close_matches(name, [BASE], cutoff=0.7)
     if name != BASE and near and not folder.exists():
-        raise UserError(f"there is no model folder {name}; did you mean `--model {BASE}`?")
+        raise UserError(f"there is no model folder {name}; did you mean {BASE}?")
     words = flags if name == BASE else ["--model_name_or_path", models.base_of(adapter) if adapter else name, *flags]
     config = resolve(recipe, words, given, f"--config {own.config}", own.options)
     if adapter is not None:

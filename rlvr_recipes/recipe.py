@@ -299,8 +299,17 @@ class Recipe:
 
     def prompts_of(self, rows: Sequence[Row], exemplars: Sequence[Exemplar]) -> list[Prompt]:
         """The prompt of each row; one that is empty or neither text nor messages is a `UserError`."""
-        with users_code(self.path):
-            prompts = [self.prompt(row, exemplars) for row in rows]
+        prompts = []
+        for number, row in enumerate(rows, 1):
+            try:
+                with users_code(self.path):
+                    prompts.append(self.prompt(row, exemplars))
+            except UserError as error:
+                cause = error.__cause__
+                if not isinstance(cause, KeyError) or cause.args[:1] == () or cause.args[0] in row:
+                    raise
+                near = nearest(str(cause.args[0]), row)
+                raise UserError(f"{error}{near} (row {number} has the columns {', '.join(row)})") from error
         for number, prompt in enumerate(prompts, 1):
             place = f"recipe {self.name}: the prompt of row {number}"
             if not isinstance(prompt, str | list) or not prompt:

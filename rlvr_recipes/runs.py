@@ -29,7 +29,7 @@ from typing import Any
 
 import yaml
 
-from rlvr_recipes.recipe import Recipe, Row, UserError, load_recipe
+from rlvr_recipes.recipe import Recipe, Row, UserError, load_recipe, nearest
 
 PACKAGES = ("rlvr_recipes", "trl", "transformers", "torch", "peft", "bitsandbytes", "accelerate", "datasets")
 
@@ -163,7 +163,9 @@ class RunFolder:
         """
         folder = cls(Path(path))
         if not folder.path.is_dir():
-            raise UserError(f"there is no run folder {path}")
+            beside = folder.path.parent.glob("*/") if folder.path.parent.is_dir() else ()
+            near = nearest(folder.path.name, [each.name for each in beside])
+            raise UserError(f"there is no run folder {path}{near}")
         for name in ("recipe.py", "config.yaml", "manifest.json"):
             if not (folder.path / name).is_file():
                 raise UserError(f"{path} is not a run folder: {name} is missing")

@@ -334,7 +334,7 @@ def test_a_folder_that_holds_another_evaluation_is_left_alone(tmp_path: Path, sc
         (["--compare", ""], "--compare is empty"),
         (["--compare", "base", "--model", "base"], "--compare base is what is scored"),
         (["--model", "assets/none"], "there is no model folder assets/none"),
-        (["--model", "baes"], "there is no model folder baes; did you mean `--model base`?"),
+        (["--model", "baes"], "there is no model folder baes; did you mean base?"),
         (["--completions", "none.jsonl"], "none.jsonl cannot be read"),
         (["--completions", "none.jsonl", "--compare", "base"], "it takes another file of completions"),
         (["--split", "tset"], "there is no split tset; did you mean test?"),

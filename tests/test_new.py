@@ -154,6 +154,7 @@ def test_nothing_is_written_where_the_copy_would_not_work(here: Path) -> None:
         ("task --from arithmetic --question q", "--question goes with --data"),
         ("task --form arithmetic", "there is no option --form; did you mean --from?"),
         ("task --data none.csv", "there is no file or folder none.csv"),
+        ("task --data mi.csv", "there is no file or folder mi.csv; did you mean my.csv?"),
         ("task --data my.csv --kind numbre", "there is no kind numbre; did you mean number?"),
         ("task --data my.csv --question qestion", "there is no column qestion; did you mean question?"),
         ("task --data my.csv --answer reply", "there is no column reply (found: question, result)"),

@@ -9,6 +9,7 @@ import pytest
 
 from rlvr_recipes import Case, Recipe, UserError, load_recipe
 from rlvr_recipes.recipe import find_recipe, pay
+from rlvr_recipes.runs import RunFolder
 from tests.conftest import PROJECT
 
 SHIPPED = sorted(file.stem for file in (PROJECT / "recipes").glob("*.py") if file.stem != "__init__")
@@ -71,6 +72,12 @@ def test_a_recipe_may_have_a_helper_beside_it_and_a_name_that_python_uses_too(tm
     import code as again
 
     assert again is code
+
+
+def test_a_misspelt_run_folder_gets_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "20261121-120000-42").mkdir()
+    with pytest.raises(UserError, match="there is no run folder .*-43; did you mean 20261121-120000-42?"):
+        RunFolder.existing(tmp_path / "20261121-120000-43")
 
 
 @pytest.mark.parametrize(
@@ -212,8 +219,10 @@ def test_what_a_recipes_own_functions_raise_is_said_with_its_line(tmp_path: Path
     recipe = load_recipe(str(tmp_path / "task.py"))
     with pytest.raises(UserError, match=r"task\.py, line 4: KeyError: 'train'"):
         recipe.rows_of("train")
-    with pytest.raises(UserError, match=r"task\.py, line 6: KeyError: 'question'"):
-        recipe.prompts_of([{"answer": "1"}], ())
+    with pytest.raises(UserError, match=r"task\.py, line 6: KeyError: 'question' \(row 2 has the columns answer\)"):
+        recipe.prompts_of([{"question": "1"}, {"answer": "1"}], ())
+    with pytest.raises(UserError, match="KeyError: 'question'; did you mean qestion\\?"):
+        recipe.prompts_of([{"answer": "1", "qestion": "2"}], ())
     with pytest.raises(UserError, match=r"task\.py, line 8: ZeroDivisionError"):
         recipe.check_rows([{"answer": "1"}], "train")
 
