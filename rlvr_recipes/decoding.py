@@ -5,6 +5,7 @@ tensors that keep their place a step is recorded once, as a CUDA graph, and then
 """
 
 import functools
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -45,14 +46,15 @@ class Decoding:
 
     Args:
         forward: of a decoder with its head.
-        behind: given to it with every step; what the rows stand behind.
+        behind: makes what the rows stand behind, which is given to it with every step and asks `put` for keys.
     """
 
     failed = False  # a recording, in this process; then none is tried again
 
-    def __init__(self, forward: Callable[..., Any], behind: Any) -> None:
+    def __init__(self, forward: Callable[..., Any], behind: Callable[["Decoding"], Any]) -> None:
         functools.update_wrapper(self, forward)  # `generate` asks for its parameters
-        self.forward, self.behind = forward, behind
+        self.forward, self.make_behind = forward, behind
+        self.behind: Any = None
         self.cache: Any = None  # what `generate` holds; the prompts' keys and values are in it
         self.layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}  # each rows x key heads x room x width
         self.used = self.room = 0
@@ -89,6 +91,7 @@ class Decoding:
         return all_keys, all_values.index_copy_(2, self.at, values.to(all_values.dtype))
 
     def _begin(self, cache: DynamicCache, mask: torch.Tensor, positions: torch.Tensor) -> None:
+        self.behind = self.make_behind(self)
         self.cache, self.prompts = cache, mask.shape[1]
         self.used = self.prompts
         self.layers = {number: (layer.keys, layer.values) for number, layer in enumerate(cache.layers)}  # type: ignore
@@ -123,12 +126,26 @@ class Decoding:
     def _record(self) -> None:
         if self.ids.device.type != "cuda":
             return
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                logits = self._step()
-        except RuntimeError as error:
-            Decoding.failed = True
-            say(f"note: generation is not recorded as a CUDA graph, and slower: {str(error).splitlines()[0]}")
-        else:
-            self.graph, self.logits = graph, logits
+        graph, collects = torch.cuda.CUDAGraph(), gc.isenabled()
+        spoilt: RuntimeError | None = None  # by what; ending the recording then fails too
+        with torch.cuda.device(self.ids.device):
+            stream = torch.cuda.current_stream()
+            gc.disable()  # what it frees may ask CUDA for something, which cannot be recorded
+            try:
+                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                    try:
+                        logits = self._step()
+                    except RuntimeError as error:
+                        spoilt = error
+                        raise
+                self.graph, self.logits = graph, logits
+            except RuntimeError as error:
+                spoilt = spoilt or error
+                if isinstance(spoilt, torch.OutOfMemoryError):  # too many rows; fewer may fit
+                    raise spoilt from None
+                Decoding.failed = True
+                say(f"note: generation is not recorded as a CUDA graph, and slower: {str(spoilt).splitlines()[0]}")
+            finally:
+                torch.cuda.set_stream(stream)  # a recording that failed leaves its own (torch 2.13)
+                if collects:
+                    gc.enable()

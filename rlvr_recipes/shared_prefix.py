@@ -229,33 +229,36 @@ def _attend(
     if attention_mask is None and new > 1:
         attention_mask = torch.ones(new, own, dtype=torch.bool, device=query.device).tril(own - new)[None, None]
     sees = None if attention_mask is None else attention_mask[..., :own].expand(rows, 1, new, own)
-    parts: list[Part] = [(key, value, sees)]
+    everything = slice(None)
+    parts: list[_Unchosen] = [(key, value, sees, everything)]
     if behind.prompts:
-        first, second = behind.prompts[module.layer_idx]
-        parts.insert(0, (first[behind.of_runs], second[behind.of_runs], behind.prompts_seen))
+        parts.insert(0, (*behind.prompts[module.layer_idx], behind.prompts_seen, behind.of_runs))
     if behind.prefix:
-        parts.insert(0, (*behind.prefix[module.layer_idx], None))
+        parts.insert(0, (*behind.prefix[module.layer_idx], None, everything))
     mixed = torch.is_autocast_enabled(query.device.type)  # then sdpa has its own precision
     if not mixed and query.device.type == "cpu" and query.dtype in TOLERANCES:
-        flat = [each for k, v, seen in parts for each in (k, v, _bias(seen, query, k.shape[1]))]
+        flat = [each for k, v, seen in _chosen(parts) for each in (k, v, _bias(seen, query, k.shape[1]))]
         out = _Joint.apply(query, scaling, *flat)
     elif not mixed and new == 1 and not torch.is_grad_enabled():
-        out = _one_token(query, parts, scaling)
+        out = _one_token(query, _chosen(parts), scaling)
+    elif torch.is_grad_enabled() and not behind.checkpointed:  # else the copies would stay until the backward pass
+        out = checkpoint(_copied, query, scaling, parts, use_reentrant=False, preserve_rng_state=False)
     else:
-        # Copies of what is shared would stay until the backward pass, where there is no checkpointing around them.
-        again = torch.is_grad_enabled() and not behind.checkpointed
-        flat = [each for part in parts for each in part]
-        out = (
-            checkpoint(_copied, query, scaling, *flat, use_reentrant=False, preserve_rng_state=False)
-            if again
-            else _copied(query, scaling, *flat)
-        )
+        out = _copied(query, scaling, parts)
     return out.transpose(1, 2).contiguous(), None
 
 
-def _copied(query: torch.Tensor, scale: float, *flat: Any) -> torch.Tensor:
+# The same with keys and values of more runs than are seen, and the numbers of those that are.
+_Unchosen = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor | slice | None]
+
+
+def _chosen(parts: Sequence[_Unchosen]) -> list[Part]:
+    return [(keys[runs], values[runs], seen) for keys, values, seen, runs in parts]
+
+
+def _copied(query: torch.Tensor, scale: float, several: Any) -> torch.Tensor:
     """What `_Joint` gives, with all parts copied for each row: torch's kernels keep 16-bit scores in 32 bits."""
-    (rows, heads, new, _), parts = query.shape, [*zip(*[iter(flat)] * 3, strict=True)]
+    (rows, heads, new, _), parts = query.shape, _chosen(several)
     # With grouped heads and a mask CUDA has only a kernel that keeps all scores; copies of the heads take less.
     copies = heads // parts[0][0].shape[1]
     keys = torch.cat([_for_rows(keys, rows) for keys, _, _ in parts], dim=2).repeat_interleave(copies, 1)
@@ -466,19 +469,25 @@ class SharedPrefix:
     def _decoding(self, behind: Behind) -> Iterator[None]:
         """Inside the block a GPU generates by a step that was recorded."""
         device = self.device.type
-        if device not in DEVICES or torch.is_grad_enabled() or torch.is_autocast_enabled(device):
+        # 8-bit layers of bitsandbytes look at their inputs, which cannot be recorded (0.50).
+        unfit = torch.is_grad_enabled() or torch.is_autocast_enabled(device) or _is_8_bit(self.model)
+        if device not in DEVICES or unfit:
             yield
             return
-        steps = Behind(behind.prefix, behind.prompts, behind.of_runs, behind.prompts_seen)
-        if behind.prompts:  # chosen once, not in every step
-            steps.prompts = [(keys[behind.of_runs], values[behind.of_runs]) for keys, values in behind.prompts]
-            steps.of_runs = slice(None)
+
+        def steps(written: Decoding) -> Behind:
+            """The prompts of the rows are chosen once, not in every step."""
+            chosen = [(keys[behind.of_runs], values[behind.of_runs]) for keys, values in behind.prompts or []]
+            made = Behind(behind.prefix, chosen, slice(None), behind.prompts_seen)
+            made.written = written
+            return made
+
         had, forward = "forward" in vars(self.model), self.model.forward
-        self.model.forward = steps.written = Decoding(forward, steps)
+        self.model.forward = decoding = Decoding(forward, steps)
         try:
             yield
         finally:
-            steps.written = None
+            decoding.behind = None  # which holds it
             if had:
                 self.model.forward = forward
             else:
@@ -565,6 +574,10 @@ def _under_another_name(model: Any) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = name
+
+
+def _is_8_bit(model: Any) -> bool:
+    return bool(getattr(model, "is_loaded_in_8bit", False))
 
 
 def _base(model: Any) -> Any:

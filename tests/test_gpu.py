@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -73,6 +74,22 @@ def test_the_shared_prefix_passes_its_own_check(
     assert "shared prefix: off" not in done.stdout
 
 
+def generated(model: Any, tokenizer: Any, new: int) -> torch.Tensor:
+    """What a model writes behind 8 exemplars, 4 rows for each of 3 questions."""
+    recipe = load_recipe("gsm8k_fewshot")
+    questions = [{"question": f"What is {number} plus {number + 5}?"} for number in (3, 17, 208)]
+    rows = [ids for ids in tokenizer(recipe.prompts_of(questions, recipe.exemplars))["input_ids"] for _ in range(4)]
+    width = max(map(len, rows))
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device="cuda")
+    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device="cuda")
+    asked = GenerationConfig(max_new_tokens=new, min_new_tokens=new, do_sample=True, pad_token_id=0)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        prefix = shared_prefix.SharedPrefix(model, *shared_prefix.plan(rows, 12))
+        with prefix.generating(model):
+            return model.generate(ids, attention_mask=mask, generation_config=asked)
+
+
 @pytest.mark.parametrize("quantized", [False, True])
 def test_a_recorded_step_writes_what_an_unrecorded_one_does(
     quantized: bool, make_config, monkeypatch: pytest.MonkeyPatch
@@ -83,23 +100,34 @@ def test_a_recorded_step_writes_what_an_unrecorded_one_does(
     )  # fmt: skip
     _, tokenizer = models.load_tokenizer(config)
     model = models.load_policy(config, tokenizer).eval()
-    recipe = load_recipe("gsm8k_fewshot")
-    questions = [{"question": f"What is {number} plus {number + 5}?"} for number in (3, 17, 208)]
-    rows = [ids for ids in tokenizer(recipe.prompts_of(questions, recipe.exemplars))["input_ids"] for _ in range(4)]
-    width = max(map(len, rows))
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device="cuda")
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device="cuda")
-    asked = GenerationConfig(max_new_tokens=300, min_new_tokens=300, do_sample=True, pad_token_id=0)
     written = {}
     for name in ("in tensors that grow", "unrecorded", "recorded"):
         monkeypatch.setattr(shared_prefix, "DEVICES", set() if name == "in tensors that grow" else {"cuda"})
         monkeypatch.setattr(Decoding, "failed", name == "unrecorded")
-        torch.manual_seed(0)
-        with torch.no_grad():
-            prefix = shared_prefix.SharedPrefix(model, *shared_prefix.plan(rows, 12))
-            with prefix.generating(model):
-                written[name] = model.generate(ids, attention_mask=mask, generation_config=asked)
+        written[name] = generated(model, tokenizer, 300)
         assert Decoding.failed is (name == "unrecorded")
     assert torch.equal(written["recorded"], written["unrecorded"])
     if not quantized:  # in bf16 one rounding decides another token, and all that come after
         assert torch.equal(written["recorded"], written["in tensors that grow"])
+
+
+def test_generation_goes_on_where_a_step_cannot_be_recorded(
+    make_config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--model_name_or_path", str(TINY), "--load_in_4bit", "false", "--dtype", "float32"]
+    config = make_config(load_recipe("gsm8k_fewshot"), *words)
+    _, tokenizer = models.load_tokenizer(config)
+    model = models.load_policy(config, tokenizer).eval()
+    monkeypatch.setattr(Decoding, "failed", False)
+    expected = generated(model, tokenizer, 20)
+    step = Decoding._step
+
+    def waits(self: Decoding) -> torch.Tensor:
+        self.ids.sum().item()
+        return step(self)
+
+    monkeypatch.setattr(Decoding, "_step", waits)
+    stream = torch.cuda.current_stream()
+    assert torch.equal(generated(model, tokenizer, 20), expected)
+    assert "not recorded as a CUDA graph" in capsys.readouterr().out
+    assert torch.cuda.current_stream() == stream

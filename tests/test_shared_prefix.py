@@ -2,7 +2,10 @@
 
 import gc
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -131,23 +134,73 @@ def test_steps_in_tensors_that_stay_write_the_same(
     assert ("forward" in vars(model)) is mixed
 
 
-def test_in_16_bits_no_copy_of_the_prefix_stays_until_the_backward_pass() -> None:
+@pytest.mark.parametrize("part", ["prefix", "prompts"])
+def test_in_16_bits_no_copy_of_what_is_shared_stays_until_the_backward_pass(part: str) -> None:
     model = made("qwen2").to(torch.bfloat16).train()
     own = torch.tensor([[11, 12, 13]] * 16)
-    kept = {}
+    kept, once = {}, {}
     for length in (40, 400):
-        prefix = SharedPrefix(model, [5 + i * 7 % 83 for i in range(length)], gradient=True)
+        long, short = [5 + i * 7 % 83 for i in range(length)], PREFIX
+        prompts = [(*short, 100 + i, *long) for i in range(2)]
+        prefix = SharedPrefix(model, *((long, []) if part == "prefix" else (short, prompts)), gradient=True)
+        rows = [prompts[i * i % 3 % 2] for i in range(16)]  # in no runs of one length
         storages: dict[int, int] = {}
 
         def keep(tensor: torch.Tensor, storages: dict[int, int] = storages) -> torch.Tensor:
             storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
             return tensor
 
-        with prefix.seen_by(model), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with prefix.seen_by(model, rows), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             model(own, position_ids=torch.arange(3)[None])
         kept[length] = sum(storages.values())
-    once = sum(leaf.nbytes for leaf in prefix.leaves)
-    assert kept[400] - kept[40] <= once
+        once[length] = sum(leaf.nbytes for leaf in prefix.leaves)
+    assert kept[400] - kept[40] <= 1.05 * (once[400] - once[40])  # and which tokens are padding
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no host may wait"), torch.OutOfMemoryError("too much")])
+def test_a_recording_that_fails_leaves_the_stream_as_it_was(
+    error: RuntimeError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    streams = ["usual"]
+
+    @contextmanager
+    def recording(*_: Any, **__: Any) -> Iterator[None]:
+        streams.append("its own")
+        try:
+            yield
+        finally:
+            raise RuntimeError("it was spoilt before")
+
+    for name, stand_in in (
+        ("graph", recording), ("CUDAGraph", lambda: None), ("device", lambda _: nullcontext()),
+        ("current_stream", lambda: streams[-1]), ("set_stream", streams.append),
+    ):  # fmt: skip
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    monkeypatch.setattr(decoding.Decoding, "failed", False)
+    steps = decoding.Decoding(lambda: None, lambda _: None)
+    steps.ids = SimpleNamespace(device=torch.device("cuda"))  # type: ignore
+
+    def step() -> Any:
+        raise error
+
+    monkeypatch.setattr(steps, "_step", step)
+    few = isinstance(error, torch.OutOfMemoryError)  # fewer rows may fit, so it is not given up
+    with pytest.raises(type(error), match=str(error)) if few else nullcontext():
+        steps._record()
+    assert streams[-1] == "usual"
+    assert gc.isenabled()
+    assert steps.graph is None
+    assert decoding.Decoding.failed is not few
+    assert (f"not recorded as a CUDA graph, and slower: {error}" in capsys.readouterr().out) is not few
+
+
+def test_8_bit_layers_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_prefix, "DEVICES", {"cpu"})
+    model, forwards = made("qwen2"), []
+    for model.is_loaded_in_8bit in (False, True):
+        with torch.no_grad(), SharedPrefix(model, PREFIX).seen_by(model):
+            forwards.append(isinstance(model.forward, decoding.Decoding))
+    assert forwards == [True, False]
 
 
 def test_in_16_bits_the_next_token_is_as_near_as_rounding_allows() -> None:
