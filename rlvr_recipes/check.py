@@ -136,8 +136,8 @@ def main(argv: Sequence[str]) -> int:
     tell([Finding(True, f"data: {read}, each read by every reward")])
     tell(batches(config, len(data["train"])))
     tell(selftest.exemplars(recipe, data["train"]))
-    for split, rows in data.items():
-        tell(selftest.golds(recipe, rows, split))
+    golds = [finding for split, rows in data.items() for finding in selftest.golds(recipe, rows, split)]
+    tell(list(dict.fromkeys(golds)))  # some name no split, and are true of both
     exemplars: Any = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
     tell(lengths(recipe, config, {split: recipe.prompts_of(rows, exemplars) for split, rows in data.items()}))
     if own.probe is not None and bad:

@@ -160,7 +160,11 @@ def main(argv: Sequence[str]) -> int:
     for name, value in row.items():
         say(f"  {name}: {value!r}")
     show_prompt(own.model_name_or_path or recipe.model, prompt, f"its prompt, {len(exemplars)}-shot")
-    return 0 if all(right) else 1
+    if all(right):
+        return 0
+    wrong = ", ".join(str(number) for number, fine in enumerate(right, 1) if not fine)
+    say(f"\nnot paid as they should be, see above: case {wrong}")  # they may have scrolled away
+    return 1
 
 
 if __name__ == "__main__":

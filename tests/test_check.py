@@ -172,7 +172,7 @@ def test_exemplars_of_rewards_that_need_more_than_a_gold_are_tried_as_cases(
     check.main([str(task(tmp_path, change))])
     printed = capsys.readouterr().out
     assert "-   exemplars: 2 of 2 not tried, near needs more than one text or number of a row; make exempl" in printed
-    assert "-   golds: not tried, near needs more than one" in printed
+    assert printed.count("-   golds: not tried, near needs more than one") == 1
     written = change.replace("[0.0]", "[1.0]").replace(
         "CASES = []", "CASES = [Case(text, answer='2', slack=1, near=1.0) for _, text in EXEMPLARS]"
     )

@@ -82,6 +82,7 @@ def test_a_case_that_is_not_paid_as_it_should_be(pays: str, code: int, tmp_path:
     assert f"{1 - code} of 1 cases paid as they should be" in done.stdout
     assert (", BUT THE CASE SAYS 0.0, answer '2' from #### (2 = 2)" in done.stdout) is bool(code)
     assert "its prompt, 0-shot" in done.stdout
+    assert done.stdout.endswith("\nnot paid as they should be, see above: case 1\n") is bool(code)
 
 
 @pytest.mark.parametrize(
