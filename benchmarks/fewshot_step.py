@@ -38,11 +38,17 @@ DONE: dict[str, dict[str, Any]] = {}  # what has been measured, by job
 def memory(name: str) -> float:
     """VmRSS or VmHWM of this process in MiB; on a GPU what its tensors take there, now or at most."""
     if torch.cuda.is_available():
-        torch.cuda.synchronize()
         return (torch.cuda.memory_allocated() if name == "VmRSS" else torch.cuda.max_memory_allocated()) / 2**20
     found = re.search(rf"{name}:\s*(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
+
+
+def now() -> float:
+    """The time in seconds, once a GPU has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def forget_peak() -> None:
@@ -158,21 +164,19 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     roll, inner = trainer._generate_and_score_completions, trainer.training_step
 
     def timed_roll(*args: Any, **kwargs: Any) -> Any:
-        memory("VmRSS")  # a GPU has done what it was given
-        began = time.perf_counter()
+        began = now()
         peaks["loss"] = max(peaks["loss"], memory("VmHWM"))
         forget_peak()
         found = roll(*args, **kwargs)
         peaks["rollout"] = max(peaks["rollout"], memory("VmHWM"))
         forget_peak()
-        spent["rollout"] += time.perf_counter() - began
+        spent["rollout"] += now() - began
         return found
 
     def timed_step(*args: Any, **kwargs: Any) -> Any:
-        began = time.perf_counter()
+        began = now()
         found = inner(*args, **kwargs)
-        memory("VmRSS")
-        spent["inside"] += time.perf_counter() - began
+        spent["inside"] += now() - began
         return found
 
     trainer._generate_and_score_completions, trainer.training_step = timed_roll, timed_step
@@ -182,13 +186,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         began = 0.0
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
-            memory("VmRSS")
-            Clock.began = time.perf_counter()
+            Clock.began = now()
             spent.update(rollout=0.0, inside=0.0)
 
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            memory("VmRSS")
-            parts["step"].append(time.perf_counter() - Clock.began)
+            parts["step"].append(now() - Clock.began)
             parts["rollout"].append(spent["rollout"])
             parts["loss"].append(spent["inside"] - spent["rollout"])
 

@@ -404,7 +404,7 @@ class _Step:
                 first = mask[:, : self.width]
                 self.model(input_ids=first, attention_mask=first, position_ids=first.cumsum(1), **given)
         with live.phase("the rollout"), ExitStack() as stack:
-            if self.where.gpu and prefix is not None:
+            if self.where.gpu and prefix is not None and not self.config.model.load_in_8bit:
                 for change in _recorded(live, self.width, self.length):
                     stack.enter_context(change)
                 mask = mask[:, : self.width + 1]

@@ -306,10 +306,10 @@ class Recipe:
                     prompts.append(self.prompt(row, exemplars))
             except UserError as error:
                 cause = error.__cause__
-                if not isinstance(cause, KeyError) or cause.args[:1] == () or cause.args[0] in row:
-                    raise
-                near = nearest(str(cause.args[0]), row)
-                raise UserError(f"{error}{near} (row {number} has the columns {', '.join(row)})") from error
+                if isinstance(cause, KeyError) and cause.args and cause.args[0] not in row:
+                    near = nearest(str(cause.args[0]), row)
+                    raise UserError(f"{error}{near} (row {number} has the columns {', '.join(row)})") from error
+                raise
         for number, prompt in enumerate(prompts, 1):
             place = f"recipe {self.name}: the prompt of row {number}"
             if not isinstance(prompt, str | list) or not prompt:

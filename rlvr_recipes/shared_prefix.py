@@ -470,7 +470,8 @@ class SharedPrefix:
         """Inside the block a GPU generates by a step that was recorded."""
         device = self.device.type
         # 8-bit layers of bitsandbytes look at their inputs, which cannot be recorded (0.50).
-        unfit = torch.is_grad_enabled() or torch.is_autocast_enabled(device) or _is_8_bit(self.model)
+        unfit = torch.is_grad_enabled() or torch.is_autocast_enabled(device)
+        unfit = unfit or getattr(self.model, "is_loaded_in_8bit", False)
         if device not in DEVICES or unfit:
             yield
             return
@@ -482,16 +483,12 @@ class SharedPrefix:
             made.written = written
             return made
 
-        had, forward = "forward" in vars(self.model), self.model.forward
-        self.model.forward = decoding = Decoding(forward, steps)
+        decoding = Decoding(self.model.forward, steps)
         try:
-            yield
+            with _instead(self.model, "forward", decoding):
+                yield
         finally:
             decoding.behind = None  # which holds it
-            if had:
-                self.model.forward = forward
-            else:
-                del self.model.forward
 
     def cut(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, width: int
@@ -529,15 +526,8 @@ class SharedPrefix:
                 written = generate(input_ids=own, attention_mask=mask, **kwargs)
             return torch.cat([input_ids, written[:, own.shape[1] :]], dim=1)
 
-        had = "generate" in vars(model)
-        model.generate = behind
-        try:
+        with _instead(model, "generate", behind):
             yield
-        finally:
-            if had:
-                model.generate = generate
-            else:
-                del model.generate
 
 
 def runs_of(numbers: list[int]) -> list[int]:
@@ -565,6 +555,20 @@ def _padded(rows: Sequence[tuple[int, ...]], device: Any) -> tuple[torch.Tensor,
 
 
 @contextmanager
+def _instead(model: Any, name: str, value: Any) -> Iterator[None]:
+    """Inside the block a model has something else for a method."""
+    had, before = name in vars(model), getattr(model, name)
+    setattr(model, name, value)
+    try:
+        yield
+    finally:
+        if had:
+            setattr(model, name, before)
+        else:
+            delattr(model, name)
+
+
+@contextmanager
 def _under_another_name(model: Any) -> Iterator[None]:
     """Inside the block attention is called sdpa: continuous batching knows that name, and not ours."""
     config = _base(model).config
@@ -574,10 +578,6 @@ def _under_another_name(model: Any) -> Iterator[None]:
         yield
     finally:
         config._attn_implementation = name
-
-
-def _is_8_bit(model: Any) -> bool:
-    return bool(getattr(model, "is_loaded_in_8bit", False))
 
 
 def _base(model: Any) -> Any:

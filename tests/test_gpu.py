@@ -79,9 +79,7 @@ def generated(model: Any, tokenizer: Any, new: int) -> torch.Tensor:
     recipe = load_recipe("gsm8k_fewshot")
     questions = [{"question": f"What is {number} plus {number + 5}?"} for number in (3, 17, 208)]
     rows = [ids for ids in tokenizer(recipe.prompts_of(questions, recipe.exemplars))["input_ids"] for _ in range(4)]
-    width = max(map(len, rows))
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device="cuda")
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows], device="cuda")
+    ids, mask = shared_prefix._padded([tuple(row) for row in rows], "cuda")
     asked = GenerationConfig(max_new_tokens=new, min_new_tokens=new, do_sample=True, pad_token_id=0)
     torch.manual_seed(0)
     with torch.no_grad():

@@ -105,8 +105,7 @@ def test_steps_in_tensors_that_stay_write_the_same(
     )  # fmt: skip
     rows = [prompt for prompt in PROMPTS for _ in range(2)]
     width = max(map(len, rows))
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+    ids, mask = shared_prefix._padded([tuple(row) for row in rows], "cpu")
     steps = []
 
     def written(devices: set[str]) -> Any:
