@@ -1,5 +1,7 @@
 """The report of a run, opened in a real headless Chromium where there is one; its run folders are made here."""
 
+import base64
+import gzip
 import json
 import random
 import re
@@ -491,6 +493,11 @@ def test_it_is_light(tmp_path: Path) -> None:
     took, *heavy = done.stdout.splitlines()[-1].split()
     assert not heavy
     assert float(took) < 3
+
+
+def test_plotly_sets_up_only_what_is_drawn() -> None:
+    script = json.loads(gzip.decompress(base64.b64decode(report_.library())))
+    assert script.count(".register([])") == 1, "another Plotly: the list of traces that it registers looks different"
 
 
 def test_the_same_run_gives_the_same_report(tmp_path: Path) -> None:

@@ -19,8 +19,12 @@ function el(tag, properties, ...children) {
   return made;
 }
 
+const allThere = new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
+
 /** What the report's maker packed into the block with this id: base64 of gzip of JSON. */
 async function unpack(id) {
+  const block = document.getElementById(id); // most blocks stand behind this script; one is whole once something follows it
+  if (document.readyState === "loading" && !block?.nextSibling) await allThere;
   const text = atob(document.getElementById(id).textContent);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
@@ -120,7 +124,16 @@ function promptShown(parts) {
 // ------------------------------------------------------------------------------------------------------------------ charts
 
 const drawn = new Map(); // element -> function that draws it
-let plotly = null;
+let plotly = null; // a promise of the library
+
+/** Loads the library that draws; it takes longer than all else on the page. */
+function loadPlotly() {
+  plotly ??= unpack("plotly").then((source) => {
+    const nonce = document.querySelector("script[nonce]").nonce;
+    document.head.append(el("script", { nonce, textContent: source }));
+  });
+  return plotly;
+}
 
 /** A chart's place; it is drawn once it comes near the window, and again when the theme changes. */
 function plotPlace(draw, label, tall) {
@@ -130,11 +143,7 @@ function plotPlace(draw, label, tall) {
 }
 
 async function drawNow(place) {
-  plotly ??= unpack("plotly").then((source) => {
-    const nonce = document.querySelector("script[nonce]").nonce;
-    document.head.append(el("script", { nonce, textContent: source }));
-  });
-  await plotly;
+  await loadPlotly();
   const { data, layout } = drawn.get(place)();
   const touch = matchMedia("(pointer: coarse)").matches;
   const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, tickfont: { size: 11 }, automargin: true };
@@ -768,14 +777,15 @@ async function open() {
   );
   const sections = [["result", "Result"], ["curves", "Curves"], ["alarms", `Alarms${alarms ? ` (${alarms})` : ""}`], ["completions", "Completions"], ["setup", "What was trained"]];
   document.getElementById("links").append(...sections.map(([id, text]) => el("a", { href: `#${id}` }, text)));
-  for (const each of drawn.keys()) near.observe(each);
   addEventListener("beforeprint", () => drawn.forEach((_, each) => drawNow(each)));
-  if (sources) {
-    const browser = new Browser(runs, place);
-    await browser.open(0);
+  if (drawn.size) loadPlotly();
+  try {
+    if (sources) await new Browser(runs, place).open(0);
+  } finally { // charts are drawn whatever the completions hold
+    const places = [...drawn.keys()];
+    await Promise.all(places.filter((each) => each.getBoundingClientRect().top < innerHeight).map(drawNow));
+    for (const each of places) if (!each.dataset.drawn) near.observe(each);
   }
-  const first = drawn.keys().next().value;
-  if (first) await drawNow(first);
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 
