@@ -203,6 +203,6 @@ def test_extraction_is_linear_in_the_length_of_the_text() -> None:
              "answer ", "\\", "{", "}", "a.", " ", "$", "\\text{", "so ", "not ", "if "]  # fmt: skip
     for unit in units:
         for text in (unit * (1_000_000 // len(unit)), "x" + unit * (200_000 // len(unit)) + "\n#### 1"):
-            began = time.perf_counter()
+            began = time.process_time()  # nothing here is isolated, and other tests run at the same time
             extract(text)
-            assert time.perf_counter() - began < SECONDS, unit
+            assert time.process_time() - began < SECONDS, unit
