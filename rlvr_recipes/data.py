@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rewards.choices import by_letter, gold_letter
+from rlvr_recipes.hub import go_offline_if_unreachable
 from rlvr_recipes.recipe import SPLITS, Row, UserError, check_split, nearest
 
 FORMATS = (".jsonl", ".parquet", ".csv")
@@ -129,6 +130,7 @@ def _loaded(hub: Hub, split: str | None, told: str) -> Any:
     """A split of a data set, or all of them by name."""
     import datasets
 
+    go_offline_if_unreachable()
     try:
         return datasets.load_dataset(hub.id, hub.config, split=split)
     except (OSError, RuntimeError, ValueError) as error:

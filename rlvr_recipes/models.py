@@ -14,6 +14,7 @@ from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
 from trl import get_quantization_config
 
+from rlvr_recipes import hub
 from rlvr_recipes.config import Config
 from rlvr_recipes.generation import Policy, Tokenizer, plain_generation_config
 from rlvr_recipes.recipe import UserError
@@ -65,7 +66,10 @@ def load_tokenizer(config: Config) -> tuple[PretrainedConfig, Tokenizer]:
         "revision": args.model_revision,
         "trust_remote_code": config.grpo.trust_remote_code,
     }
-    cure = "" if Path(place).is_dir() else " (without a network, name a folder)"
+    cure = ""
+    if not Path(place).is_dir():
+        hub.go_offline_if_unreachable()
+        cure = " (without a network, name a folder)"
     with refused(f"model {config.model_name} could not be loaded{cure}"):
         model_config = AutoConfig.from_pretrained(place, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", truncation_side="left", **options)
