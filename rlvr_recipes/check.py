@@ -138,7 +138,7 @@ def main(argv: Sequence[str]) -> int:
     tell(selftest.exemplars(recipe, data["train"]))
     golds = [finding for split, rows in data.items() for finding in selftest.golds(recipe, rows, split)]
     tell(list(dict.fromkeys(golds)))  # some name no split, and are true of both
-    exemplars: Any = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
+    exemplars: Any = recipe.exemplars_shown(config.run.shots)
     tell(lengths(recipe, config, {split: recipe.prompts_of(rows, exemplars) for split, rows in data.items()}))
     if own.probe is not None and bad:
         tell([Finding(None, "probe: not made, what is BAD above comes first")])

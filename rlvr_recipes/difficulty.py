@@ -32,17 +32,7 @@ class Difficulty:
         paid: dict[str, list[bool]] = {}
         for record in records:
             paid.setdefault(fingerprint([rows[record["row"]]])[:16], []).append(record[first] == 1.0)
-        grpo: Any = config.grpo
-        probe = {
-            "recipe": recipe.name,
-            "reward": first,
-            "model": config.model_name,
-            "shots": shots,
-            "samples": grpo.num_generations,
-            "temperature": grpo.temperature,
-            "max_completion_length": grpo.max_completion_length,
-        }
-        return cls(probe, {row: sum(each) / len(each) for row, each in paid.items()})
+        return cls(_circumstances(recipe, config, shots), {row: sum(each) / len(each) for row, each in paid.items()})
 
     @classmethod
     def read(cls, file: Path) -> "Difficulty":
@@ -91,6 +81,20 @@ class Difficulty:
         return f"{len(rates):,} rows: {never:,} never right, {always:,} always, {between:,} in 0.1:0.9"
 
 
+def _circumstances(recipe: Recipe, config: "Config", shots: int) -> dict[str, Any]:
+    """What pass rates depend on beside the rows."""
+    grpo: Any = config.grpo
+    return {
+        "recipe": recipe.name,
+        "reward": next(iter(recipe.rewards)).__name__,
+        "model": config.model_name,
+        "shots": shots,
+        "samples": grpo.num_generations,
+        "temperature": grpo.temperature,
+        "max_completion_length": grpo.max_completion_length,
+    }
+
+
 def default_file(recipe: Recipe) -> Path:
     """Where the pass rates of a recipe's rows are if nobody says."""
     return Path("runs") / recipe.name / "difficulty.jsonl"
@@ -112,7 +116,7 @@ def bounds(given: str) -> tuple[float, float]:
     return found
 
 
-def within(rows: Sequence[Row], given: str, file: Path, recipe: Recipe, model: str) -> tuple[list[Row], str]:
+def within(rows: Sequence[Row], given: str, file: Path, recipe: Recipe, config: "Config") -> tuple[list[Row], str]:
     """The rows whose pass rate lies in `given`, LOW:HIGH, both included; and what to tell of it.
 
     Raises:
@@ -120,15 +124,19 @@ def within(rows: Sequence[Row], given: str, file: Path, recipe: Recipe, model: s
     """
     low, high = bounds(given)
     known = Difficulty.read(file)
-    for name, value in (("recipe", recipe.name), ("model", model)):
-        if known.probe.get(name) != value:
-            raise UserError(f"{file} is of the {name} {known.probe.get(name)}, not {value}; probe again")
+    asked = _circumstances(recipe, config, len(recipe.exemplars_shown(config.run.shots)))
+    for name in ("recipe", "model"):
+        if known.probe.get(name) != asked[name]:
+            raise UserError(f"{file} is of the {name} {known.probe.get(name)}, not {asked[name]}; probe again")
     rates = [known.rates.get(fingerprint([row])[:16]) for row in rows]
     kept = [row for row, rate in zip(rows, rates, strict=True) if rate is not None and low <= rate <= high]
     unknown = rates.count(None)
     told = f"difficulty {given}: {len(kept):,} of {len(rows):,} train rows" + (
         f"; {unknown:,} were never probed and are left out" if unknown else ""
     )
+    for name in ("shots", "temperature", "max_completion_length"):
+        if known.probe.get(name) != asked[name]:
+            told += f"; they were probed with {name} {known.probe.get(name)}, not {asked[name]}"
     if not kept:
         raise UserError(f"{told}; widen it, or probe more rows")
     return kept, told

@@ -280,8 +280,9 @@ class Recipe:
             raise UserError("model is a hub id or a folder")
         self.exemplars_shown(self.shots)
 
-    def exemplars_shown(self, shots: int) -> Sequence[Exemplar]:
-        """The first `shots` exemplars; more than there are, or fewer than none, is a `UserError`."""
+    def exemplars_shown(self, shots: int | None) -> Sequence[Exemplar]:
+        """The first `shots` exemplars, None for the recipe's number; more or fewer than can be is a `UserError`."""
+        shots = self.shots if shots is None else shots
         if isinstance(shots, bool) or not isinstance(shots, int) or not 0 <= shots <= len(self.exemplars):
             raise UserError(f"shots is {shots!r}, but there are {len(self.exemplars)} exemplars; take 0 to that many")
         return self.exemplars[:shots]

@@ -146,7 +146,7 @@ def main(argv: Sequence[str]) -> int:
     if unknown:
         raise UserError(f"there is no option {unknown[0]}{nearest(unknown[0], parser.options)}")
     recipe = load_recipe(own.recipe)
-    exemplars = recipe.exemplars_shown(recipe.shots if own.shots is None else own.shots)
+    exemplars = recipe.exemplars_shown(own.shots)
     weights = ", ".join(f"{reward.__name__} x {weight:g}" for reward, weight in recipe.rewards.items())
     say(f"recipe {recipe.name} ({recipe.path}); rewards: {weights}; model {recipe.model}\n")
     right = [show_case(recipe, number, case) for number, case in enumerate(recipe.cases, 1)]

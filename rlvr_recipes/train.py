@@ -42,7 +42,7 @@ def read_rows(recipe: Recipe, config: "Config") -> dict[str, list[Row]]:
     train = train[: run.train_rows]
     if run.difficulty is not None:
         file = Path(run.difficulty_file) if run.difficulty_file else difficulty.default_file(recipe)
-        train, told = difficulty.within(train, run.difficulty, file, recipe, config.model_name)
+        train, told = difficulty.within(train, run.difficulty, file, recipe, config)
         say(told)
     data = {"train": train}
     if run.eval_rows:
@@ -152,7 +152,7 @@ def train(recipe: Recipe, config: "Config", data: dict[str, list[Row]], resumed:
     from rlvr_recipes.runs import Training, write_whole
     from rlvr_recipes.trainer import ProgressLine, RewardError, StopSignals
 
-    exemplars = recipe.exemplars_shown(recipe.shots if config.run.shots is None else config.run.shots)
+    exemplars = recipe.exemplars_shown(config.run.shots)
     selftest.refuse_unpaid_exemplars(recipe, data["train"])
     for finding in selftest.golds(recipe, data["train"], "train"):
         if finding.good is False:

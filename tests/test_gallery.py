@@ -307,6 +307,9 @@ def test_a_probe_says_that_grpo_can_start_and_how_long_it_takes(
     words = ["task.py", *map(str, small), "--load_in_4bit", "false", "--save_strategy", "no"]
     assert train.main([*words, "--difficulty", "0.25:0.75"]) == 0
     told = f"difficulty 0.25:0.75: {len(between)} of 4,096 train rows; 4,080 were never probed and are left out"
+    assert f"{told}\n" in capsys.readouterr().out
+    assert train.main([*words, "--difficulty", "0.25:0.75", "--shots", "1", "--temperature", "0.8"]) == 0
+    told += f"; they were probed with shots 2, not 1; they were probed with temperature {head['probe']['temperature']}, not 0.8\n"
     assert told in capsys.readouterr().out
     for flags, complaint in (
         (("--difficulty", "0.9:0.1"), "difficulty is LOW:HIGH"),
