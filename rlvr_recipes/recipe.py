@@ -53,6 +53,7 @@ TAKEN = frozenset(
     "environment environments".split()
 )
 HALF = re.compile("[\ud800-\udfff]")  # of a character, which no file can hold
+LARGEST_PAY = 1e18  # TRL squares pay in 32 bits
 VERDICT = ("extracted", "where", "reason")  # columns of text that a reward may log
 METRICS = frozenset(  # of a step, which no reward may log as its own
     "step reward reward_std loss grad_norm learning_rate entropy kl epoch alarms accuracy lenient dead_groups "
@@ -182,9 +183,10 @@ def storable(column: str, values: Sequence[Any]) -> list[Any]:
 def checked_pay(reward: Reward, paid: Any, completions: int) -> Sequence[float | None]:
     """What a reward gave, if that is a finite number or None for each of so many completions; else a `UserError`."""
     if not isinstance(paid, Sequence) or not all(
-        value is None or (isinstance(value, int | float) and math.isfinite(value)) for value in paid
+        value is None or (isinstance(value, int | float) and abs(value) <= LARGEST_PAY) for value in paid
     ):
-        raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give a list of finite numbers")
+        asked = f"a list of finite numbers, at most {LARGEST_PAY:g}"
+        raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give {asked}")
     if len(paid) != completions:
         raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {completions} completions")
     return paid
