@@ -27,7 +27,6 @@ FULL = dict(use_peft=False, load_in_4bit=False)
 # Of the shape and of the configuration, what differs.
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {"whole prompts": ({}, dict(shared_prefix=False))}
 MORE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "NF4 and checkpointing": ({}, dict(load_in_4bit=True, gradient_checkpointing=True)),
     "an adapter": ({}, {}),
     "NF4": ({}, dict(load_in_4bit=True)),
     "8 bits": (dict(hidden_size=256), dict(load_in_8bit=True)),
@@ -43,13 +42,14 @@ MORE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                                           gradient_accumulation_steps=64, max_completion_length=128)),
     "a family that shares nothing": (dict(model_type="gpt_neox"), {}),
     "16 bits, NF4, checkpointing": ({}, dict(dtype="bfloat16", bf16=True, load_in_4bit=True, gradient_checkpointing=True)),
-    "many layers": (dict(num_hidden_layers=24, hidden_size=64), {}),
+    "many layers": (dict(num_hidden_layers=16, hidden_size=64), {}),
 }  # fmt: skip
 # Tried by hand, `python -m tests.test_memory`, after a change to what they are about.
 ALL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = CASES | MORE | {
     "full fine-tuning": ({}, FULL),
     "NF4, weights decide": (dict(hidden_size=512, intermediate_size=2048), dict(load_in_4bit=True, max_completion_length=8)),
     "checkpointing": ({}, dict(gradient_checkpointing=True)),
+    "NF4 and checkpointing": ({}, dict(load_in_4bit=True, gradient_checkpointing=True)),
     "checkpointing, whole prompts": ({}, dict(gradient_checkpointing=True, shared_prefix=False)),
     "long completions": ({}, dict(max_completion_length=256)),
     "long completions, checkpointing": ({}, dict(max_completion_length=256, gradient_checkpointing=True)),
@@ -222,7 +222,7 @@ def test_a_run_takes_on_a_gpu_what_was_foretold(name: str, make_config: Callable
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.95, 0.6, 0.3])
+@pytest.mark.parametrize("share", [0.95, 0.3])
 def test_what_does_not_fit_is_told_what_to_change_and_that_fits(
     share: float, make_config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
