@@ -120,12 +120,12 @@ def within(rows: Sequence[Row], given: str, file: Path, recipe: Recipe, config: 
     """The rows whose pass rate lies in `given`, LOW:HIGH, both included; and what to tell of it.
 
     Raises:
-        UserError: the file is of another recipe or model, or none of the rows are left.
+        UserError: the file is of another recipe, first reward or model, or none of the rows are left.
     """
     low, high = bounds(given)
     known = Difficulty.read(file)
     asked = _circumstances(recipe, config, len(recipe.exemplars_shown(config.run.shots)))
-    for name in ("recipe", "model"):
+    for name in ("recipe", "reward", "model"):
         if known.probe.get(name) != asked[name]:
             raise UserError(f"{file} is of the {name} {known.probe.get(name)}, not {asked[name]}; probe again")
     rates = [known.rates.get(fingerprint([row])[:16]) for row in rows]
@@ -134,9 +134,12 @@ def within(rows: Sequence[Row], given: str, file: Path, recipe: Recipe, config: 
     told = f"difficulty {given}: {len(kept):,} of {len(rows):,} train rows" + (
         f"; {unknown:,} were never probed and are left out" if unknown else ""
     )
-    for name in ("shots", "temperature", "max_completion_length"):
-        if known.probe.get(name) != asked[name]:
-            told += f"; they were probed with {name} {known.probe.get(name)}, not {asked[name]}"
+    others = [
+        f"{name} {known.probe.get(name)}, not {asked[name]}"
+        for name in ("shots", "temperature", "max_completion_length")
+        if known.probe.get(name) != asked[name]
+    ]
+    told += f"; the pass rates are of {', '.join(others)}" if others else ""
     if not kept:
         raise UserError(f"{told}; widen it, or probe more rows")
     return kept, told

@@ -53,7 +53,7 @@ TAKEN = frozenset(
     "environment environments".split()
 )
 HALF = re.compile("[\ud800-\udfff]")  # of a character, which no file can hold
-LARGEST_PAY = 1e18  # TRL squares pay in 32 bits
+LARGEST_PAY = 1e15  # TRL squares and sums pay in 32 bits
 VERDICT = ("extracted", "where", "reason")  # columns of text that a reward may log
 METRICS = frozenset(  # of a step, which no reward may log as its own
     "step reward reward_std loss grad_norm learning_rate entropy kl epoch alarms accuracy lenient dead_groups "
@@ -185,7 +185,7 @@ def checked_pay(reward: Reward, paid: Any, completions: int) -> Sequence[float |
     if not isinstance(paid, Sequence) or not all(
         value is None or (isinstance(value, int | float) and abs(value) <= LARGEST_PAY) for value in paid
     ):
-        asked = f"a list of finite numbers, at most {LARGEST_PAY:g}"
+        asked = f"a list of finite numbers between -{LARGEST_PAY:g} and {LARGEST_PAY:g}"
         raise UserError(f"reward {reward.__name__} gave {paid!r:.100}; it must give {asked}")
     if len(paid) != completions:
         raise UserError(f"reward {reward.__name__} gave {len(paid)} values for {completions} completions")

@@ -33,7 +33,7 @@ MADE_HERE = "<!doctype html><!-- rlvr_recipes.report -->"  # a file that begins 
 def library() -> str:
     """Plotly's JavaScript, packed, without the traces that no chart of ours draws.
 
-    Its core holds the scatter trace; setting up the 40 others would be a third of the time that a page takes to open.
+    Its core holds the scatter trace; setting up all others would be a third of the time that a page takes to open.
     """
     from plotly.offline import get_plotlyjs
 

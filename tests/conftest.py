@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # as the commands do
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test reaches a hub
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each; threads of several processes on one core wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -25,12 +26,6 @@ CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches a hub."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")

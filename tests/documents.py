@@ -79,7 +79,7 @@ def try_command(command: str, clone: Path) -> None:
         arguments += f" {LOCAL}"
     if "--difficulty" in arguments:
         train_rows = load_recipe(recipe).rows_of("train")
-        probe = {"recipe": recipe, "model": "assets/tiny_policy"}
+        probe = {"recipe": recipe, "reward": "correct_number", "model": "assets/tiny_policy"}
         rates = {fingerprint([row])[:16]: number / 16 for number, row in enumerate(train_rows[:16])}
         Difficulty(probe, rates).write(clone / "runs" / recipe / "difficulty.jsonl")
     if target in ("new", "show"):

@@ -124,9 +124,9 @@ def test_a_run_that_goes_wrong_is_named(
 
 HUGE = """
 def huge(completions, **kwargs):
-    return [3e38 if number % 2 else -3e38 for number in range(len(completions))]
+    return [1.0 if number % 2 else -1.0 for number in range(len(completions))]
 
-RECIPE = replace(ARITHMETIC, rows=hard, cases=[], rewards={correct_number: 1.0, huge: 1.0})
+RECIPE = replace(ARITHMETIC, rows=hard, cases=[], rewards={correct_number: 1.0, huge: 3e38})
 """
 
 
@@ -309,7 +309,7 @@ def test_a_probe_says_that_grpo_can_start_and_how_long_it_takes(
     told = f"difficulty 0.25:0.75: {len(between)} of 4,096 train rows; 4,080 were never probed and are left out"
     assert f"{told}\n" in capsys.readouterr().out
     assert train.main([*words, "--difficulty", "0.25:0.75", "--shots", "1", "--temperature", "0.8"]) == 0
-    told += f"; they were probed with shots 2, not 1; they were probed with temperature {head['probe']['temperature']}, not 0.8\n"
+    told += f"; the pass rates are of shots 2, not 1, temperature {head['probe']['temperature']}, not 0.8\n"
     assert told in capsys.readouterr().out
     for flags, complaint in (
         (("--difficulty", "0.9:0.1"), "difficulty is LOW:HIGH"),

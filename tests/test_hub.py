@@ -1,70 +1,90 @@
 """Without a network, only what has been downloaded before is looked for, and at once."""
 
+import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 import datasets
-import huggingface_hub.utils
 import pytest
+from datasets import config
 from huggingface_hub import constants
 from transformers import AutoConfig
 
 from rlvr_recipes import hub
 
 
-class Session:
-    """An HTTP session; `answers` says whether somebody is there."""
-
-    def __init__(self, answers: bool) -> None:
-        self.answers, self.asked = answers, 0
-
-    def head(self, url: str, timeout: float) -> None:
-        self.asked += 1
-        if not self.answers:
-            raise OSError("Name or service not known")
-
-
 @pytest.fixture
 def online(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As if nothing had been looked for in this process."""
-    for config in (constants, datasets.config):
-        monkeypatch.setattr(config, "HF_HUB_OFFLINE", False)
+    """As in a process that has asked nobody yet, without a proxy."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    for module in (constants, config):
+        monkeypatch.setattr(module, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "WAIT", 0)
     hub.go_offline_if_unreachable.cache_clear()
     yield
     hub.go_offline_if_unreachable.cache_clear()
 
 
-@pytest.mark.parametrize("answers", [True, False])
-def test_it_is_asked_once_whether_the_hub_is_there(
-    answers: bool, online: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def place() -> Iterator[tuple[socket.socket, str]]:
+    """A socket that nobody listens at yet, and its address."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        yield made, f"http://127.0.0.1:{made.getsockname()[1]}"
+
+
+def offline() -> set[bool]:
+    return {constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE, os.environ["HF_HUB_OFFLINE"] == "1"}
+
+
+def test_somebody_answers(
+    place: tuple[socket.socket, str], online: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    session = Session(answers)
-    monkeypatch.setattr(huggingface_hub.utils, "get_session", lambda: session)
+    there, address = place
+    there.listen()
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    hub.go_offline_if_unreachable()
+    assert offline() == {False}
+    assert capsys.readouterr().out == ""
+
+
+def test_nobody_answers(
+    place: tuple[socket.socket, str], online: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, address = place
+    monkeypatch.setattr(constants, "ENDPOINT", address)
     for _ in range(2):
         hub.go_offline_if_unreachable()
-    assert session.asked == 1
-    assert {constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE} == {not answers}
-    said = f"{constants.ENDPOINT} cannot be reached (Name or service not known); only what has been downloaded"
-    assert capsys.readouterr().out.startswith(said) is not answers
-
-
-def test_the_libraries_heed_it(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(huggingface_hub.utils, "get_session", lambda: Session(False))
-    hub.go_offline_if_unreachable()
+    assert offline() == {True}
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert said.startswith(f"{address} cannot be reached ([Errno 111] Connection refused); only what was downloaded")
 
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("somebody asked the network")
 
-    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
     with pytest.raises(OSError, match="couldn't connect"):
         AutoConfig.from_pretrained("nobody/nothing")
     with pytest.raises(ConnectionError, match="Couldn't reach"):
         datasets.load_dataset("nobody/nothing")
 
 
-def test_who_wants_no_network_is_not_asked(online: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    session = Session(False)
-    monkeypatch.setattr(huggingface_hub.utils, "get_session", lambda: session)
+@pytest.mark.parametrize(
+    ("name", "value"), [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HF_ENDPOINT", "a mirror"), ("HF_HUB_OFFLINE", "1")]
+)
+def test_where_it_is_not_for_us_to_say(
+    name: str, value: str, online: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("somebody asked the network")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(constants, "ENDPOINT", value if name == "HF_ENDPOINT" else "https://huggingface.co")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", name == "HF_HUB_OFFLINE")
     hub.go_offline_if_unreachable()
-    assert session.asked == 0
+    assert capsys.readouterr().out == ""

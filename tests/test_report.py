@@ -8,8 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -201,15 +204,16 @@ class Page:
         return self.js("return document.querySelectorAll('.plot').length")
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+@contextmanager
+def chromium(folder: Path, strategy: str = "normal") -> Iterator[Page]:
+    """A browser with its files in a folder; with the strategy "none" it can be asked before a page is there."""
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
         pytest.skip("chromium and chromedriver are not installed (apt-get install chromium chromium-driver)")
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    folder = tmp_path_factory.mktemp("chromium")
+    options.page_load_strategy = strategy
     for flag in (
         "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
         f"--disable-component-update --disable-sync --user-data-dir={folder}"
@@ -219,6 +223,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     driver = webdriver.Chrome(options, webdriver.ChromeService(chromedriver))
     yield Page(driver)
     driver.quit()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with chromium(tmp_path_factory.mktemp("chromium")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -478,6 +488,45 @@ def test_what_does_not_fit_is_left_out_evenly_and_said(tmp_path: Path, browser: 
     steps = [int(text.split()[1].rstrip(",")) for text in browser.texts(".group > header")]
     assert steps[0] <= 4
     assert not browser.choose(**{"from": 37}).startswith("0 ")
+
+
+def test_a_page_that_is_still_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are drawn already, and completions of which a half is there are waited for."""
+    folder = make_run(tmp_path / "run").path
+    head, plotly = re.findall(r'<script type="text/plain".*?</script>', report_.report([folder]))[:2]
+    monkeypatch.setattr(report_, "OPENS_WITH", len(head) + len(plotly))
+    page = report_.report([folder]).encode()
+    half = page.index(b'id="training-0-0">') + 200
+    assert half > page.index(b'"use strict"')
+    rest = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(page[:half])
+            rest.wait(20)
+            self.wfile.write(page[half:])
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server, chromium(tmp_path / "chromium", "none") as browser:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            browser.driver.get(f"http://127.0.0.1:{server.server_port}/")
+            browser.wait("return document.querySelector('.plot[data-drawn]')")
+            assert browser.js("return document.readyState") == "loading"
+            browser.wait("return document.querySelector('.tabs button')")
+            browser.tab("in training")
+            rest.set()
+            browser.wait("return document.querySelectorAll('#browser article').length")
+            browser.wait("return document.documentElement.dataset.ready")
+            assert [line for line in browser.complaints() if "favicon" not in line] == []
+        finally:
+            rest.set()
+            server.shutdown()
 
 
 # ---------------------------------------------------------------------------------------------------- without a browser

@@ -23,8 +23,9 @@ const allThere = new Promise((resolve) => addEventListener("DOMContentLoaded", r
 
 /** What the report's maker packed into the block with this id: base64 of gzip of JSON. */
 async function unpack(id) {
-  const block = document.getElementById(id); // most blocks stand behind this script; one is whole once something follows it
-  if (document.readyState === "loading" && !block?.nextSibling) await allThere;
+  // Most blocks stand behind this script. One is whole once its line has ended; an element may follow it earlier.
+  const after = document.getElementById(id)?.nextSibling;
+  if (document.readyState === "loading" && after?.nodeType !== Node.TEXT_NODE) await allThere;
   const text = atob(document.getElementById(id).textContent);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
@@ -778,14 +779,12 @@ async function open() {
   const sections = [["result", "Result"], ["curves", "Curves"], ["alarms", `Alarms${alarms ? ` (${alarms})` : ""}`], ["completions", "Completions"], ["setup", "What was trained"]];
   document.getElementById("links").append(...sections.map(([id, text]) => el("a", { href: `#${id}` }, text)));
   addEventListener("beforeprint", () => drawn.forEach((_, each) => drawNow(each)));
-  if (drawn.size) loadPlotly();
-  try {
-    if (sources) await new Browser(runs, place).open(0);
-  } finally { // charts are drawn whatever the completions hold
-    const places = [...drawn.keys()];
-    await Promise.all(places.filter((each) => each.getBoundingClientRect().top < innerHeight).map(drawNow));
-    for (const each of places) if (!each.dataset.drawn) near.observe(each);
-  }
+  const browsed = sources ? new Browser(runs, place).open(0) : null;
+  const places = [...drawn.keys()];
+  const seen = places.filter((each) => each.getBoundingClientRect().top < innerHeight).map(drawNow);
+  await Promise.allSettled(seen);
+  for (const each of places) if (!each.dataset.drawn) near.observe(each);
+  await Promise.all([browsed, ...seen]); // whatever failed is said
   document.documentElement.dataset.ready = String(Math.round(performance.now()));
 }
 
