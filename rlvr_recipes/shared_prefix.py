@@ -253,7 +253,18 @@ _Unchosen = tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, torch.Tensor 
 
 
 def _chosen(parts: Sequence[_Unchosen]) -> list[Part]:
-    return [(keys[runs], values[runs], seen) for keys, values, seen, runs in parts]
+    return [(_of_runs(keys, runs), _of_runs(values, runs), seen) for keys, values, seen, runs in parts]
+
+
+def _of_runs(tensor: torch.Tensor, runs: torch.Tensor | slice | None) -> torch.Tensor:
+    """Some rows, with gradients that always add up in the same order, so that a run can be repeated.
+
+    On a CPU the threads of `tensor[runs]` do not, on CUDA `index_select` does not (see torch's documentation of
+    `use_deterministic_algorithms`).
+    """
+    if isinstance(runs, torch.Tensor) and tensor.device.type == "cpu":
+        return tensor.index_select(0, runs)
+    return tensor[runs]
 
 
 def _copied(query: torch.Tensor, scale: float, several: Any) -> torch.Tensor:

@@ -1,13 +1,14 @@
 """The commands as a user meets them: what they print, what they write, how they stop and go on."""
 
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,26 @@ def test_a_log_file_gets_whole_lines(command: Command) -> None:
         assert words in line
 
 
+def stopped(number: signal.Signals, folder: Path, step: int, words: Sequence[object], **environment: str) -> str:
+    """What a run printed that got a signal after a step."""
+    given = [sys.executable, "-m", "rlvr_recipes.train", *map(str, words), "--output_dir", str(folder)]
+    process = subprocess.Popen(
+        given,
+        cwd=folder.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | environment,
+    )
+    while not (folder / "metrics.jsonl").exists() or len((folder / "metrics.jsonl").read_text().splitlines()) < step:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+    return printed
+
+
 @pytest.mark.parametrize(
     "number",
     [signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGTERM))],
@@ -97,20 +118,23 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
     number: signal.Signals, finished: tuple[Path, str], tmp_path: Path, command: Command
 ) -> None:
     folder = tmp_path / "run"
-    words = [sys.executable, "-m", "rlvr_recipes.train", *map(str, SMALL), "--output_dir", str(folder)]
-    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    while not (folder / "metrics.jsonl").exists() or len((folder / "metrics.jsonl").read_text().splitlines()) < 4:
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(number)
-    printed, _ = process.communicate(timeout=120)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+    printed = stopped(number, folder, 4, SMALL)
     assert len(metrics(folder)) < 8
     if number != signal.SIGKILL:
         assert f"python -m rlvr_recipes.train --resume {folder}" in printed
     done = command("train", "--resume", folder)
     assert "going on from checkpoint-" in done.stdout
     assert_same_run(finished[0], folder)
+
+
+@pytest.mark.slow
+def test_a_run_of_the_usual_size_goes_on_bit_for_bit_with_two_threads(tmp_path: Path, command: Command) -> None:
+    words = ("arithmetic", "--max_steps", 12, "--save_steps", 4, "--eval_rows", 24)
+    command("train", *words, "--output_dir", tmp_path / "whole", OMP_NUM_THREADS="2")
+    stopped(signal.SIGKILL, tmp_path / "cut", 6, words, OMP_NUM_THREADS="2")
+    command("train", "--resume", tmp_path / "cut", OMP_NUM_THREADS="2")
+    assert len(metrics(tmp_path / "cut")) == 12
+    assert_same_run(tmp_path / "whole", tmp_path / "cut")
 
 
 def test_a_finished_run_is_not_run_again(finished: tuple[Path, str], command: Command) -> None:

@@ -576,6 +576,19 @@ def test_generation_that_looks_at_prompts_gets_them_whole(
     assert said is ("top_k" not in asked.get("generation_kwargs", {}))
 
 
+def test_gradients_of_rows_that_are_seen_often_add_up_in_one_order() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        torch.manual_seed(0)
+        keys, runs = torch.randn(8, 2, 27, 32, requires_grad=True), torch.randint(0, 8, (64,))
+        back = torch.randn(64, 2, 27, 32)
+        found = [torch.autograd.grad(shared_prefix._of_runs(keys, runs), keys, back)[0] for _ in range(100)]
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(each, found[0]) for each in found)  # of keys[runs], torch 2.13, about nine in ten differ
+
+
 def test_a_step_sends_what_is_shared_through_the_model_once(tmp_path: Path) -> None:
     trainer = trainer_of(made("qwen2"), tmp_path, max_steps=1)
     layer = trainer.model.get_base_model().model.layers[0]
