@@ -17,7 +17,7 @@ from trl import get_quantization_config
 from rlvr_recipes import hub
 from rlvr_recipes.config import Config
 from rlvr_recipes.generation import Policy, Tokenizer, plain_generation_config
-from rlvr_recipes.recipe import UserError
+from rlvr_recipes.recipe import UserError, nearest
 
 PROJECT = Path(__file__).parents[1]
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -35,7 +35,10 @@ def locate(name: str) -> str:
                 raise UserError(f"{folder} holds no model: config.json is missing")
             return str(folder)
     if not _HUB_ID.fullmatch(name) or name.startswith((".", "/", "runs/", "assets/")):
-        raise UserError(f"there is no model folder {name}, and it cannot be a hub id (OWNER/NAME)")
+        beside = [Path(name).parent, (PROJECT / name).parent]
+        known = [str(Path(name).parent / file.parent.name) for each in beside for file in each.glob("*/config.json")]
+        near = nearest(name, known) or ", and it cannot be a hub id (OWNER/NAME)"
+        raise UserError(f"there is no model folder {name}{near}")
     return name
 
 
@@ -69,7 +72,7 @@ def load_tokenizer(config: Config) -> tuple[PretrainedConfig, Tokenizer]:
     cure = ""
     if not Path(place).is_dir():
         hub.go_offline_if_unreachable()
-        cure = " (without a network, name a folder)"
+        cure = " (it is no folder here; without a network, name one)"
     with refused(f"model {config.model_name} could not be loaded{cure}"):
         model_config = AutoConfig.from_pretrained(place, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, padding_side="left", truncation_side="left", **options)

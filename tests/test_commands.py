@@ -205,6 +205,7 @@ def test_a_recipe_in_the_current_folder_hides_no_module_of_that_name(
         (["train", "arithmetic", "--dataset_path", "x"], "makes its own rows"),
         (["train", "arithmetic", "--eval_split", "train"], "take test or validation"),
         (["train", "arithmetic", "--model_name_or_path", "./none"], "there is no model folder ./none"),
+        (["train", "arithmetic", "--model_name_or_path", "assets/tiny_polcy"], "did you mean assets/tiny_policy?"),
         (["train", "arithmetic", "--max_completion_length", "4096"], "more than the model's context of 4096"),
         (["train", "arithmetic", "--use_peft", "false"], "--use_peft true"),
         (["train", "gsm8k_fewshot", "--dataset_path", "none"], "--dataset_path none is not a folder that can be read"),
